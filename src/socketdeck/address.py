@@ -1,0 +1,302 @@
+"""Addresses: parse, format and bind them, and the rules for Unix socket files.
+
+An address is written as a URL: `tcp://HOST:PORT`, `udp://HOST:PORT`, `unix:///ABS/PATH` (stream) or
+`unixgram:///ABS/PATH` (datagram). IPv6 hosts stand in brackets, an empty host is every address of
+the machine (IPv4 and IPv6), port 0 asks the kernel for a free one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import re
+import socket
+import stat
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+from socketdeck.errors import AddressError, AddressUnavailable
+
+Transport = Literal["tcp", "udp", "unix", "unixgram"]
+TRANSPORTS: tuple[Transport, ...] = ("tcp", "udp", "unix", "unixgram")
+
+UNIX_PATH_MAXIMUM_BYTES = 107
+"""Of `sun_path`'s 108 bytes one is the closing NUL (unix(7))."""
+
+_INET = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a service listens. `host` and `port` are of the internet transports, `path` of Unix."""
+
+    transport: Transport
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read an address; `AddressError` says what is wrong with it."""
+        scheme, separator, rest = text.partition("://")
+        if not separator or scheme not in TRANSPORTS:
+            raise AddressError(
+                f"{text!r} is no address; write tcp://HOST:PORT, udp://HOST:PORT, "
+                "unix:///PATH or unixgram:///PATH"
+            )
+        transport = cast(Transport, scheme)
+        if transport in ("unix", "unixgram"):
+            return cls(transport, path=_checked_path(rest))
+        match = _INET.fullmatch(rest)
+        if match is None:
+            raise AddressError(
+                f"{text!r} is no {scheme} address; write {scheme}://HOST:PORT, "
+                "with an IPv6 host in brackets"
+            )
+        port = int(match["port"])
+        if port > 65535:
+            raise AddressError(f"port {port} is too large; ports go from 0 to 65535")
+        if match["six"] is not None:
+            try:
+                ipaddress.IPv6Address(match["six"])
+            except ValueError:
+                raise AddressError(f"{match['six']!r} is not an IPv6 address") from None
+            return cls(transport, match["six"].lower(), port)
+        host = match["host"]
+        if host and not _HOST_NAME.fullmatch(host):
+            raise AddressError(f"{host!r} is neither an IP address nor a host name")
+        if re.fullmatch(r"[\d.]+", host):
+            try:
+                ipaddress.IPv4Address(host)
+            except ValueError:
+                raise AddressError(f"{host!r} is not an IPv4 address") from None
+        return cls(transport, host.lower(), port)
+
+    def __str__(self) -> str:
+        if self.is_unix:
+            return f"{self.transport}://{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}://{host}:{self.port}"
+
+    @property
+    def is_unix(self) -> bool:
+        return self.transport in ("unix", "unixgram")
+
+    @property
+    def is_stream(self) -> bool:
+        return self.transport in ("tcp", "unix")
+
+    @property
+    def socket_type(self) -> socket.SocketKind:
+        return socket.SOCK_STREAM if self.is_stream else socket.SOCK_DGRAM
+
+    def overlaps(self, other: Address) -> bool:
+        """Whether two services could not both have these; port 0 never meets another."""
+        if self.transport in ("tcp", "udp"):
+            if self.transport != other.transport or self.port != other.port or not self.port:
+                return False
+            every = ("", "0.0.0.0", "::")
+            return self.host == other.host or self.host in every or other.host in every
+        return self.path == other.path and other.is_unix
+
+    def bind(self, *, backlog: int | None = None) -> socket.socket:
+        """A bound socket, listening if it is a stream and `backlog` is given; the caller closes it.
+
+        TCP sets SO_REUSEADDR, so that a restart does not wait for TIME_WAIT. A socket file that
+        nobody listens on any more is replaced; a live one, and anything that is not a socket, is
+        left alone. Does not block, but for the look-up of a host name. `AddressUnavailable` says in
+        one sentence why not, and who is in the way.
+        """
+        try:
+            bound = self._bind_unix() if self.is_unix else self._bind_inet()
+        except OSError as error:
+            raise AddressUnavailable(self._why_not(error)) from error
+        try:
+            if self.is_stream and backlog is not None:
+                bound.listen(backlog)
+        except OSError as error:
+            bound.close()
+            raise AddressUnavailable(self._why_not(error)) from error
+        return bound
+
+    def bound_as(self, bound: socket.socket) -> Address:
+        """This address with what the kernel chose (the port, where 0 was asked for)."""
+        return self if self.is_unix else replace(self, port=bound.getsockname()[1])
+
+    def reachable(self) -> Address:
+        """Where a client on this machine finds a server on this address."""
+        if self.host in ("", "0.0.0.0"):
+            return replace(self, host="127.0.0.1")
+        return replace(self, host="::1") if self.host == "::" else self
+
+    def connect_to(self) -> Any:
+        """What `socket.connect` takes for it."""
+        return self.path if self.is_unix else (self.host, self.port)
+
+    def _bind_inet(self) -> socket.socket:
+        if self.host == "":
+            return self._bind_every()
+        try:
+            found = socket.getaddrinfo(
+                self.host, self.port, type=self.socket_type, flags=socket.AI_PASSIVE
+            )
+        except (socket.gaierror, UnicodeError):
+            raise AddressUnavailable(
+                f"cannot bind {self}: the host {self.host!r} is not known; "
+                "use an address of this machine"
+            ) from None
+        family, kind, protocol, _, where = found[0]
+        return self._bind_socket(socket.socket(family, kind, protocol), where)
+
+    def _bind_every(self) -> socket.socket:
+        """One dual-stack socket (RFC 3493, 5.3), or IPv4 alone where the machine has no IPv6."""
+        try:
+            six = socket.socket(socket.AF_INET6, self.socket_type)
+        except OSError:
+            six = None
+        if six is not None:
+            six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            try:
+                return self._bind_socket(six, ("::", self.port))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+        four = socket.socket(socket.AF_INET, self.socket_type)
+        return self._bind_socket(four, ("0.0.0.0", self.port))
+
+    def _bind_socket(self, fresh: socket.socket, where: Any) -> socket.socket:
+        try:
+            if self.transport == "tcp":
+                fresh.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            fresh.bind(where)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
+
+    def _bind_unix(self) -> socket.socket:
+        """Bind; where a file is in the way, once more after a dead one was taken out of it."""
+        fresh = socket.socket(socket.AF_UNIX, self.socket_type)
+        try:
+            try:
+                fresh.bind(self.path)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                remove_dead_socket(self)
+                fresh.bind(self.path)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
+
+    def _why_not(self, error: OSError) -> str:
+        code = error.errno
+        if code == errno.EADDRINUSE:
+            who = holder(self)
+            return f"cannot bind {self}: it is in use by {who or 'a process that cannot be seen'}"
+        if code == errno.EACCES and not self.is_unix:
+            return (
+                f"cannot bind {self}: ports below 1024 need the right to bind them; "
+                "choose a higher one"
+            )
+        if code == errno.EADDRNOTAVAIL:
+            return f"cannot bind {self}: this machine has no such address"
+        if self.is_unix and code == errno.ENOENT:
+            return f"cannot bind {self}: the folder {os.path.dirname(self.path)} does not exist"
+        if self.is_unix and code == errno.ENOTDIR:
+            return f"cannot bind {self}: {os.path.dirname(self.path)} is not a folder"
+        return f"cannot bind {self}: {error.strerror or error}"
+
+
+def _checked_path(path: str) -> str:
+    if not path.startswith("/"):
+        raise AddressError(f"{path!r} is no absolute path; write unix:///run/name.sock")
+    if "\0" in path:
+        raise AddressError("a path cannot hold a NUL")
+    try:
+        length = len(os.fsencode(path))
+    except UnicodeEncodeError:
+        raise AddressError("the path is not valid text") from None
+    if length > UNIX_PATH_MAXIMUM_BYTES:
+        raise AddressError(
+            f"the path is {length} bytes long; a socket's path has at most "
+            f"{UNIX_PATH_MAXIMUM_BYTES} (unix(7))"
+        )
+    normal = os.path.normpath(path)
+    if path.endswith("/") or normal == "/":
+        raise AddressError(f"{path!r} names a folder, not a socket")
+    return "/" + normal.lstrip("/")
+
+
+def remove_dead_socket(address: Address) -> None:
+    """Remove the socket file at a Unix address if nobody listens on it any more.
+
+    Raises `AddressUnavailable` if somebody does, or if what lies there is not a socket.
+    """
+    try:
+        found = os.lstat(address.path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise AddressUnavailable(
+            f"cannot bind {address}: what lies at {address.path} is not a socket; "
+            "choose another path or move it away"
+        )
+    if _answers(address.path):
+        who = holder(address)
+        raise AddressUnavailable(
+            f"cannot bind {address}: it is in use by {who or 'a process that cannot be seen'}"
+        )
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(address.path)
+
+
+def _answers(path: str) -> bool:
+    """Whether a socket of either kind has this file open: a dead one refuses to be connected to."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, kind) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                continue
+            except OSError as error:
+                if error.errno == errno.EPROTOTYPE:
+                    continue
+                return True
+            return True
+    return False
+
+
+def holder(address: Address) -> str | None:
+    """Which process holds an address, as `name (pid N)`; `None` where that cannot be seen."""
+    import psutil  # here alone: it is needed when something went wrong
+
+    wanted_kind = "unix" if address.is_unix else address.transport
+    try:
+        rows = psutil.net_connections(kind=wanted_kind)
+    except (psutil.Error, OSError):
+        return None
+    for row in rows:
+        if address.is_unix:
+            matches = row.laddr == address.path
+        else:
+            listening = address.transport == "udp" or row.status == psutil.CONN_LISTEN
+            matches = listening and bool(row.laddr) and row.laddr.port == address.port
+        if matches and row.pid:
+            return _process_name(row.pid)
+    return None
+
+
+def _process_name(pid: int) -> str:
+    import psutil
+
+    try:
+        name = psutil.Process(pid).name()
+    except psutil.Error:
+        name = "a process"
+    return f"{name} (pid {pid})"

@@ -1,0 +1,340 @@
+"""Ways of serving requests beside socketserver's own mix-ins.
+
+`PoolMixIn` serves streams by a bounded pool of threads. `PromotingMixIn` serves datagrams as
+ThreadingMixIn would, each handler free to take its time, but without a thread for each datagram.
+`ReapingForkingMixIn` is ForkingMixIn whose children are reaped when they end, not when somebody
+looks. All three stand in front of a server of `managed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socketserver
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socketdeck.managed import ManagedMixIn as _Server
+else:
+    _Server = object
+
+QUEUE_FACTOR = 16
+"""Requests that may wait in a pool's own queue, for each of its threads; more wait in the kernel."""
+
+PROMOTE_AFTER_SECONDS = 0.002
+QUIET_LOOKS = 25
+PARKED_SECONDS = 10.0
+PROMOTED_MAXIMUM = 1_024
+
+
+class PoolMixIn(_Server):
+    """Handle each request on one of `pool_size` threads, started as they are needed.
+
+    What finds none free waits in a queue; when that is full, the server accepts nobody until there
+    is room, and the kernel's backlog holds the rest.
+    """
+
+    pool_size = 64
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._requests: queue.SimpleQueue[tuple[Any, Any] | None] = queue.SimpleQueue()
+        self._pool: list[threading.Thread] = []  # the serving thread's alone, until it has ended
+        self._free = 0  # taken by the serving thread, given by the pool's; see connections.py
+        super().__init__(*arguments, **options)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return self._requests.qsize()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free > 0:
+            self._free -= 1
+        elif len(self._pool) < self.pool_size:
+            self._start_thread()
+        self._requests.put((request, client_address))
+        if self._requests.qsize() >= self.pool_size * QUEUE_FACTOR:
+            self.pause_accepting()
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(
+            target=self._serve_pool, name=f"{self.thread_prefix}-{len(self._pool) + 1}", daemon=True
+        )
+        self._pool.append(thread)
+        thread.start()
+
+    def _serve_pool(self) -> None:
+        requests = self._requests
+        while (item := requests.get()) is not None:
+            self.process_request_thread(*item)
+            if self.accepting_paused and requests.qsize() < self.pool_size * QUEUE_FACTOR // 2:
+                self.resume_accepting()
+            if not requests.qsize():
+                self._free += 1
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """As ThreadingMixIn's, on a thread that goes on to the next."""
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
+            self.shutdown_request(request)
+
+    def end_threads(self) -> list[threading.Thread]:
+        """Have the pool's threads end after what they are at; returns them, to be joined."""
+        while True:
+            try:
+                item = self._requests.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None:
+                self.shutdown_request(item[0])
+        for _ in self._pool:
+            self._requests.put(None)
+        return list(self._pool)
+
+
+class _Lead:
+    """What the promoter looks at of the thread that leads: which request it is at, if at any."""
+
+    __slots__ = ("busy", "last_seen", "served")
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.served = 0
+        self.last_seen = -1  # the promoter's alone
+
+
+class _Promoter:
+    """One thread for the process that looks at the leading threads every 2 ms while any serves.
+
+    It sleeps when all have been quiet for a while; the next datagram wakes it.
+    """
+
+    def __init__(self) -> None:
+        self._servers: dict[PromotingMixIn, int] = {}  # quiet looks; guarded by _changed
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def oversee(self, server: PromotingMixIn) -> None:
+        with self._changed:
+            server.overseen = True
+            self._servers[server] = 0
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="socketdeck-promoter", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            with self._changed:
+                while not self._servers:
+                    self._changed.wait()
+                servers = list(self._servers)
+            pause.wait(PROMOTE_AFTER_SECONDS)
+            for server in servers:
+                served = server.look()
+                with self._changed:
+                    quiet = 0 if served else self._servers.get(server, 0) + 1
+                    self._servers[server] = quiet
+                    if quiet > QUIET_LOOKS:
+                        server.overseen = False
+                        del self._servers[server]
+
+
+_promoter = _Promoter()
+_local = threading.local()
+
+
+class PromotingMixIn(_Server):
+    """Serve datagrams by the thread that read them, with another promoted when a handler is slow.
+
+    One thread leads: it waits for a datagram, reads it and handles it. While handlers are quick, it
+    alone is at work, and nothing is handed from thread to thread. A handler that takes longer than
+    2 ms has another thread promoted to lead, so that the others need not wait for it, as under
+    ThreadingMixIn. Threads without the lead are parked for a while, then end. At most
+    `thread_maximum` lead or handle; beyond that datagrams wait in the kernel's buffer.
+    """
+
+    thread_maximum = PROMOTED_MAXIMUM
+    overseen = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._lead = _Lead()
+        self._promoting = threading.Condition()  # guards the three below
+        self._parked = 0
+        self._vacant = 0  # promotions that no thread has taken up yet
+        self._promoted: set[threading.Thread] = set()
+        self._failure: BaseException | None = None
+        self._over = threading.Event()
+        super().__init__(*arguments, **options)
+
+    def keep_serving(self) -> bool:
+        return super().keep_serving() and self._lead is _local.lead
+
+    def serve(self, interval: float | None) -> None:
+        self._over.clear()
+        self._take_lead()
+        super().serve(interval)
+        self._over.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def request_shutdown(self) -> None:
+        super().request_shutdown()
+        self._over.set()
+        with self._promoting:
+            self._promoting.notify_all()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        lead = _local.lead
+        lead.served += 1
+        lead.busy = True
+        if not self.overseen:
+            _promoter.oversee(self)
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
+            lead.busy = False
+            self.shutdown_request(request)
+
+    def look(self) -> bool:
+        """Promote another thread if the leading one is where it was; whether any was served."""
+        lead = self._lead
+        served, seen = lead.served, lead.last_seen
+        lead.last_seen = served
+        if lead.busy and served == seen:
+            self._promote()
+            return True
+        return served != seen
+
+    def _promote(self) -> None:
+        with self._promoting:
+            if self._vacant or not super().keep_serving():
+                return
+            if self._parked:
+                self._vacant += 1
+                self._promoting.notify()
+            elif len(self._promoted) < self.thread_maximum - 1:
+                thread = threading.Thread(
+                    target=self._serve_promoted,
+                    name=f"{self.thread_prefix}-{len(self._promoted) + 2}",
+                    daemon=True,
+                )
+                self._promoted.add(thread)
+                thread.start()
+
+    def _take_lead(self) -> None:
+        _local.lead = self._lead = _Lead()
+
+    def _serve_promoted(self) -> None:
+        try:
+            while super().keep_serving():
+                self._take_lead()
+                super().serve(None)
+                if not self._wait_parked():
+                    break
+        except BaseException as error:
+            self._failure = error
+            self.request_shutdown()
+        finally:
+            with self._promoting:
+                self._promoted.discard(threading.current_thread())
+
+    def _wait_parked(self) -> bool:
+        with self._promoting:
+            self._parked += 1
+            self._promoting.wait_for(
+                lambda: self._vacant or not super(PromotingMixIn, self).keep_serving(),
+                PARKED_SECONDS,
+            )
+            self._parked -= 1
+            if self._vacant:
+                self._vacant -= 1
+                return True
+            return False
+
+    def end_threads(self) -> list[threading.Thread]:
+        """The threads that were promoted and have not ended; they do once their handler returns."""
+        with self._promoting:
+            return list(self._promoted)
+
+
+class ReapingForkingMixIn(socketserver.ForkingMixIn, _Server):
+    """Fork a child for each request, and reap each when it ends: its pidfd is polled with the rest.
+
+    Only for a process with a single thread: a fork copies the locks that other threads hold.
+    At `max_children` nobody is accepted until one has ended.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._children: dict[int, tuple[int, Any]] = {}  # pidfd: pid, connection
+        super().__init__(*arguments, **options)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        connection = self.watch.find(request, client_address) if self.watch else None
+        pid = os.fork()
+        if pid:
+            self._adopt(pid, connection)
+            self.close_request(request)
+            return
+        status = 1
+        try:
+            self.in_child(connection)
+            self.finish_request(request, client_address)
+            status = 0
+        except Exception:
+            self.handle_error(request, client_address)
+        finally:
+            try:
+                self.shutdown_request(request)
+            finally:
+                self.leave_child(status)
+
+    def in_child(self, connection: Any) -> None:
+        """The child's first act: give up the port, so that a stopped service's is free."""
+        self.socket.close()
+        if self.watch is not None:
+            self.watch.in_child(connection)
+
+    def leave_child(self, status: int) -> None:
+        """The child's last act; does not return."""
+        if self.watch is not None:
+            with contextlib.suppress(Exception):
+                self.watch.leave_child()
+        os._exit(status)
+
+    def _adopt(self, pid: int, connection: Any) -> None:
+        if self.watch is not None:
+            self.watch.forked(connection, pid)
+        pidfd = os.pidfd_open(pid)
+        self._children[pidfd] = (pid, connection)
+        self.poll_also(pidfd, lambda: self._reap(pidfd))
+        if len(self._children) >= self.max_children:
+            self.pause_accepting()
+
+    def _reap(self, pidfd: int) -> None:
+        pid, connection = self._children.pop(pidfd)
+        self.poll_no_more(pidfd)
+        os.close(pidfd)
+        _, status = os.waitpid(pid, 0)
+        if self.watch is not None:
+            self.watch.reaped(connection, pid, status)
+        if self.accepting_paused and len(self._children) < self.max_children:
+            self.resume_accepting()
+
+    @property
+    def child_pids(self) -> list[int]:
+        """The children that have not ended."""
+        return [pid for pid, _ in self._children.values()]
+
+    def collect_children(self, *, blocking: bool = False) -> None:
+        """Nothing: they are reaped by their pidfd."""

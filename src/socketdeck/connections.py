@@ -1,0 +1,385 @@
+"""Connections: what is counted of each, and the tables of open and closed ones.
+
+A stream connection is one accepted socket; for datagrams a *flow* stands in its place: all that one
+service and one peer exchange until idle.
+
+Who writes what: the four counters and the marks of the peer's end are written by the taps alone, on
+whatever thread calls the socket. `counter += n` on a slot is safe there without a lock: CPython
+(3.10 to 3.14, with its interpreter lock) switches threads at calls and backward jumps only, and there
+is neither between the load and the store. All else of a connection is written under the lock of its
+service's `Tally`, which also guards the totals.
+
+The views of `status` are imported where they are made: a child process that forks for each connection
+never shows any, and each megabyte that it does not load makes its forks quicker.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from socketdeck.errors import UnknownConnection
+from socketdeck.journal import Journal, Origin
+from socketdeck.peer import peer_text
+
+if TYPE_CHECKING:
+    from socketdeck.status import ConnectionView, Handling, Rates
+
+CLOSED_KEPT = 10_000
+HANDLING_KEPT = 1_024
+WINDOWS_SECONDS = (1, 10, 60)
+
+
+class Control(Protocol):
+    """The far side of a connection: where its socket is, and how it is closed from outside."""
+
+    def close(self, connection: Connection, how: str) -> None:
+        """End the connection by FIN (`close`) or RST (`reset`); returns at once."""
+
+    def ended(self, connection: Connection) -> None:
+        """Its last socket is closed."""
+
+    def detached(self, connection: Connection, descriptor: int) -> None:
+        """Its handler took the descriptor out of the socket."""
+
+    def kernel(self, connection: Connection) -> dict[str, Any] | None:
+        """What the kernel says of it now, where it can be asked: the fields of `status.Kernel`."""
+
+
+class Tally:
+    """The totals of one service, over all its runs. `lock` guards every field.
+
+    Rates come from one bucket a second, written when something happens and read with the clock: a
+    quiet service costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.idle = threading.Condition(self.lock)
+        self.open: dict[int, Connection] = {}
+        self.total = 0
+        self.rejected = 0
+        self.errors = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.messages_in = 0
+        self.messages_out = 0
+        self.closed: Counter[str] = Counter()
+        self._handling: deque[float] = deque(maxlen=HANDLING_KEPT)
+        self._buckets: deque[list[float]] = deque(maxlen=max(WINDOWS_SECONDS) + 1)
+
+    def account(self, connection: Connection, more: list[int], now: float) -> None:
+        """Add what a connection counted: bytes in and out, messages in and out. Under `lock`."""
+        self.bytes_in += more[0]
+        self.bytes_out += more[1]
+        self.messages_in += more[2]
+        self.messages_out += more[3]
+        bucket = self.bucket(now)
+        for column, amount in enumerate(more, 2):
+            bucket[column] += amount
+
+    def bucket(self, now: float) -> list[float]:
+        """The bucket of this second: `[second, connections, bytes in, out, messages in, out]`."""
+        second = int(now)
+        if not self._buckets or self._buckets[-1][0] < second:
+            self._buckets.append([second, 0, 0, 0, 0, 0])
+        return self._buckets[-1]
+
+    def handled(self, seconds: float) -> None:
+        """One call of `handle` took this long."""
+        self._handling.append(seconds)
+
+    def rates(self, now: float) -> dict[str, Rates]:
+        """The mean rates over the last 1, 10 and 60 full seconds."""
+        from socketdeck.status import Rates
+
+        with self.lock:
+            buckets = [list(bucket) for bucket in self._buckets]
+        last = int(now)
+        found = {}
+        for window in WINDOWS_SECONDS:
+            rows = [row for row in buckets if last - window <= row[0] < last]
+            sums = [sum(row[column] for row in rows) / window for column in range(1, 6)]
+            found[f"{window}s"] = Rates(
+                connections=sums[0],
+                bytes_in=sums[1],
+                bytes_out=sums[2],
+                messages_in=sums[3],
+                messages_out=sums[4],
+            )
+        return found
+
+    def handling(self) -> Handling:
+        """How long `handle` took over the last finished requests."""
+        from socketdeck.status import Handling
+
+        times = sorted(self._handling)
+        if not times:
+            return Handling()
+        p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99))
+        return Handling(p50=p50, p95=p95, p99=p99)
+
+    def tell_idle(self) -> None:
+        """Wake who waits for the last connection to end, if it has."""
+        with self.idle:
+            if not self.open:
+                self.idle.notify_all()
+
+    def wait_idle(self, deadline: Callable[[], float]) -> bool:
+        """Block until no connection is open, or the deadline (monotonic); whether none is.
+
+        The deadline is asked for again whenever `idle` is notified, so that it can be brought forward.
+        """
+        with self.idle:
+            while self.open:
+                left = deadline() - time.monotonic()
+                if left <= 0:
+                    return False
+                self.idle.wait(min(left, threading.TIMEOUT_MAX))
+            return True
+
+
+class Connection:
+    """One stream connection or datagram flow; made at accept, shown from `ConnectionTable.opened`."""
+
+    __slots__ = (
+        "__weakref__",
+        "append",
+        "bytes_in",
+        "bytes_out",
+        "changed",
+        "client_address",
+        "close_reason",
+        "closed_at",
+        "control",
+        "error",
+        "generation",
+        "handles",
+        "handling_since",
+        "id",
+        "io_failed",
+        "last_activity",
+        "local",
+        "messages_in",
+        "messages_out",
+        "number",
+        "opened_at",
+        "origin",
+        "peer_credentials",
+        "peer_ended",
+        "pid",
+        "prefix",
+        "reset",
+        "service",
+        "settled",
+        "socket",
+        "table",
+        "tally",
+        "thread",
+        "touch",
+        "transport",
+        "wish",
+        "worker_key",
+    )
+
+    def __init__(
+        self,
+        table: ConnectionTable,
+        tally: Tally,
+        service: str | None,
+        transport: str,
+        generation: int,
+        client_address: Any,
+        control: Control | None,
+        prefix: int,
+    ) -> None:
+        journal = table.journal
+        self.id = table.next_id()
+        self.origin: Origin = (service, self.id)
+        self.service = service
+        self.transport = transport
+        self.generation = generation
+        self.client_address = client_address
+        self.control = control
+        self.table = table
+        self.tally = tally
+        self.prefix = prefix
+        # What the hot path needs is one attribute away.
+        self.append = journal.append
+        self.number = journal.number
+        self.touch = journal.touch
+        self.changed = False
+        self.bytes_in = self.bytes_out = self.messages_in = self.messages_out = 0
+        self.settled = (0, 0, 0, 0)
+        self.opened_at = self.last_activity = time.time()
+        self.closed_at: float | None = None
+        self.close_reason: str | None = None
+        self.wish: str | None = None  # why we ended it, where we did
+        self.reset = self.peer_ended = self.io_failed = False
+        self.error: dict[str, Any] | None = None  # the fields of `status.Failure`
+        self.handles = 1  # sockets that share it: the accepted one and its dups
+        self.socket: Callable[[], Any] | None = None  # a weak reference
+        self.thread: str | None = None
+        self.handling_since: float | None = None
+        self.pid: int | None = None
+        self.local: str | None = None
+        self.peer_credentials: tuple[int, int, int] | None = None  # pid, uid, gid
+        self.worker_key: int | None = None  # its number in the child that serves it
+
+    @property
+    def peer(self) -> str | None:
+        """The client address as people read it."""
+        return peer_text(self.client_address)
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    def settle(self, now: float) -> None:
+        """Account to the service for what was counted since the last time."""
+        self.changed = False
+        seen = (self.bytes_in, self.bytes_out, self.messages_in, self.messages_out)
+        tally = self.tally
+        with tally.lock:
+            before, self.settled = self.settled, seen
+            if seen != before:
+                self.last_activity = now
+                more = [after - already for after, already in zip(seen, before)]
+                tally.account(self, more, now)
+
+    def count_in(self, length: int) -> None:
+        """One message came in: counters only, at any level but `off`."""
+        self.bytes_in += length
+        self.messages_in += 1
+        if not self.changed:
+            self.changed = True
+            self.touch(self)
+
+    def count_out(self, length: int) -> None:
+        """One message went out: counters only, at any level but `off`."""
+        self.bytes_out += length
+        self.messages_out += 1
+        if not self.changed:
+            self.changed = True
+            self.touch(self)
+
+    def reason(self) -> str:
+        """Why it ended, the first cause first; meaningful once it has."""
+        if self.wish:
+            return self.wish
+        if self.reset:
+            return "client_reset"
+        if self.io_failed:
+            return "io_error"
+        if self.error is not None:
+            return "handler_error"
+        return "client_closed" if self.peer_ended else "server_closed"
+
+    def close(self, how: str = "close", reason: str = "killed") -> None:
+        """End it from outside: `close` sends FIN, `reset` RST (TCP only); returns at once.
+
+        Its handler sees the end of the stream. For a flow: it is forgotten.
+        """
+        if not self.is_open:
+            return
+        if self.wish is None:
+            self.wish = reason
+        if self.control is not None:
+            self.control.close(self, how)
+
+    def view(self) -> ConnectionView:
+        """As the contract shows it, at this moment."""
+        from socketdeck.status import connection_view
+
+        if self.changed and self.is_open:
+            self.settle(time.time())
+        return connection_view(self)
+
+
+def opening_of(connection: Connection) -> dict[str, Any]:
+    """What the event `connection.opened` says."""
+    return {"peer": connection.peer, "local": connection.local}
+
+
+class ConnectionTable:
+    """All connections of one supervisor: the open ones, and the last `CLOSED_KEPT` closed ones.
+
+    It owns the numbering. The open ones of a service are in its `Tally`, under that lock; the ring of
+    closed ones has a lock of its own.
+    """
+
+    def __init__(self, journal: Journal, first_id: int = 1) -> None:
+        self.journal = journal
+        self.next_id = itertools.count(first_id).__next__
+        self._open: dict[int, Connection] = {}  # single operations only, each atomic
+        self._closed: dict[int, Connection] = {}  # in order of closing; guarded by _lock
+        self._lock = threading.Lock()
+
+    def opened(self, connection: Connection) -> None:
+        """Show a connection, and say that it is open."""
+        self.show(connection)
+        self.journal.record(connection.origin, "connection.opened", opening_of(connection))
+
+    def show(self, connection: Connection) -> None:
+        """Have it in the tables of open ones; whoever calls this says that it is open."""
+        tally = connection.tally
+        with tally.lock:
+            tally.open[connection.id] = connection
+            tally.total += 1
+            tally.bucket(connection.opened_at)[1] += 1
+        self._open[connection.id] = connection
+
+    def closed(self, connection: Connection, reason: str | None = None) -> None:
+        """Note the end of a connection and say so, once; nothing where it is known."""
+        ending = self.hide(connection, reason)
+        if ending is not None:
+            self.journal.record(connection.origin, "connection.closed", ending)
+            connection.tally.tell_idle()
+
+    def hide(self, connection: Connection, reason: str | None = None) -> dict[str, Any] | None:
+        """Move it to the closed ones; whoever calls this says that it is closed.
+
+        Returns what the event says, or `None` where its end was known or it was never shown.
+        """
+        tally = connection.tally
+        with tally.lock:
+            if tally.open.pop(connection.id, None) is None:
+                return None
+            connection.closed_at = time.time()
+            connection.close_reason = reason or connection.reason()
+            tally.closed[connection.close_reason] += 1
+        connection.settle(connection.closed_at)
+        self._open.pop(connection.id, None)
+        with self._lock:
+            self._closed[connection.id] = connection
+            while len(self._closed) > CLOSED_KEPT:
+                del self._closed[next(iter(self._closed))]
+        return {
+            "reason": connection.close_reason,
+            "duration": connection.closed_at - connection.opened_at,
+            "bytes": {"in": connection.bytes_in, "out": connection.bytes_out},
+            "messages": {"in": connection.messages_in, "out": connection.messages_out},
+        }
+
+    def get(self, number: int) -> Connection:
+        """An open or recently closed connection; `UnknownConnection` where there is none."""
+        found = self._open.get(number) or self._closed.get(number)
+        if found is None:
+            raise UnknownConnection(f"there is no connection {number}")
+        return found
+
+    def open(self) -> list[Connection]:
+        """All open ones, oldest first."""
+        return list(self._open.values())
+
+    def recently_closed(self) -> list[Connection]:
+        """The ring of closed ones, in order of closing."""
+        with self._lock:
+            return list(self._closed.values())
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter([*self.recently_closed(), *self.open()])

@@ -1,0 +1,2 @@
+"""placeholder"""
+from socketdeck.hosts.thread import ThreadHost as ProcessHost

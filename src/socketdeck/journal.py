@@ -1,0 +1,447 @@
+"""The journal: what happened, in one order.
+
+The road is one way. Whoever sees something (a tapped socket, a service) appends a small tuple to
+the *inbox* and goes on: no lock, no format, no I/O. Each record takes its number from the source's
+own counter at birth. One *drainer* thread takes the inbox in pieces, puts each piece in the order of
+birth, folds what is too much to tell singly, gives every event its place in the one order (`seq`),
+keeps the last ones in a *ring* and hands each batch to the subscribers.
+
+Why a number at birth: the inbox is a `deque` with a bound and drops its oldest records in silence.
+What was lost is nevertheless known to the last one: the highest number seen, plus one, less what was
+drained. A record whose number was taken but that is not appended yet would count as lost for a
+moment; so a loss is only told once it has stood for `LOSS_STANDS_SECONDS`.
+
+Why the drainer is not told of each record: a wake-up for each would cost more than the record. It
+sleeps only when all is quiet; the first record after that wakes it (`asleep`), after which it comes
+by itself every `WINDOW_SECONDS` until it has found nothing twice.
+
+Who owns what: the inbox and the list of changed counters are appended to by any thread (both are
+deques, whose `append` is atomic) and taken from under `_draining` only, as are the ring and `seq`.
+A subscription's queue is guarded by its own condition.
+"""
+
+from __future__ import annotations
+
+import binascii
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+WINDOW_SECONDS = 0.05
+"""One frame of a live page: later would be seen, sooner would cost a wake-up for nothing."""
+
+INBOX_RECORDS = 200_000
+PIECE_RECORDS = 5_000
+"""Drained at a time; the interpreter lock is offered to the handlers between two pieces."""
+
+FOLD_ABOVE_RECORDS = 512
+"""A piece above this (10,000 a second) is more than anybody reads: data events fold."""
+
+RING_EVENTS = 50_000
+RING_BYTES = 32 << 20
+SUBSCRIPTION_BYTES = 64 << 20
+LOSS_STANDS_SECONDS = 1.0
+
+IN = 0
+OUT = 1
+_DIRECTIONS = ("in", "out")
+_EVENT_OVERHEAD_BYTES = 300
+
+Origin = tuple[str | None, int | None]
+"""The name of the service and the number of the connection that a record is of."""
+
+
+class Event(NamedTuple):
+    """One thing that happened. `time` is in seconds since the epoch; `data` depends on `kind`."""
+
+    seq: int
+    time: float
+    service: str | None
+    connection: int | None
+    kind: str
+    data: dict[str, Any]
+
+
+def event_as_json(event: Event) -> dict[str, Any]:
+    """The event in the contract's shape: time in RFC 3339, payloads in base64."""
+    data = event.data
+    payload = data.get("data")
+    if isinstance(payload, bytes):
+        data = {**data, "data": binascii.b2a_base64(payload, newline=False).decode("ascii")}
+    return {
+        "seq": event.seq,
+        "time": datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "service": event.service,
+        "connection": event.connection,
+        "kind": event.kind,
+        "data": data,
+    }
+
+
+class Changed(Protocol):
+    """Something with counters that were written to since it was last settled."""
+
+    def settle(self, now: float) -> None:
+        """Account for what was counted; `now` is in seconds since the epoch."""
+
+
+class Draft(NamedTuple):
+    """An event that has no place in the order yet."""
+
+    time: float
+    service: str | None
+    connection: int | None
+    kind: str
+    data: dict[str, Any]
+
+
+class Subscription:
+    """One reader's bounded queue of events. A reader that is too slow loses the oldest, and is told.
+
+    Made by `Journal.subscribe`; its reader closes it.
+    """
+
+    def __init__(self, name: str, capacity: int, ended: Callable[[Subscription], None]) -> None:
+        self.name = name
+        self._capacity = capacity
+        self._ended = ended
+        self._batches: deque[tuple[list[Event], int]] = deque()  # guarded by _arrived
+        self._held = 0
+        self._held_bytes = 0
+        self._lost: tuple[int, int, int] | None = None  # count, from_seq, to_seq
+        self._closed = False
+        self._arrived = threading.Condition()
+
+    def put(self, batch: list[Event], weight: int) -> None:
+        """Called by the drainer; `weight` is the batch's size in memory, in bytes, about."""
+        with self._arrived:
+            self._batches.append((batch, weight))
+            self._held += len(batch)
+            self._held_bytes += weight
+            while len(self._batches) > 1 and (
+                self._held > self._capacity or self._held_bytes > SUBSCRIPTION_BYTES
+            ):
+                self._lose(*self._batches.popleft())
+            self._arrived.notify()
+
+    def take(self, timeout: float | None = None) -> list[Event]:
+        """All that has arrived, oldest first; blocks up to `timeout` seconds for the first.
+
+        Empty at the timeout, and once the subscription is closed. Where events were lost, an
+        `events.dropped` stands first in their place.
+        """
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._batches or self._closed, timeout)
+            batches, self._batches = self._batches, deque()
+            self._held = self._held_bytes = 0
+            lost, self._lost = self._lost, None
+        events = [event for batch, _ in batches for event in batch]
+        if lost is not None:
+            events.insert(0, dropped_event(lost[0], lost[1], lost[2], f"reader {self.name}"))
+        return events
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        """End it; a reader that waits in `take` returns. May be called twice."""
+        with self._arrived:
+            self._closed = True
+            self._arrived.notify_all()
+        self._ended(self)
+
+    def _lose(self, batch: list[Event], weight: int) -> None:
+        self._held -= len(batch)
+        self._held_bytes -= weight
+        count, first = len(batch), batch[0].seq
+        if self._lost is not None:
+            count, first = count + self._lost[0], self._lost[1]
+        self._lost = (count, first, batch[-1].seq)
+
+
+def dropped_event(
+    count: int | None, from_seq: int, to_seq: int, source: str, when: float | None = None
+) -> Event:
+    """The event that stands for `count` lost ones, `None` where nobody can know how many."""
+    data = {"count": count, "from_seq": from_seq, "to_seq": to_seq, "source": source}
+    return Event(to_seq, when or time.time(), None, None, "events.dropped", data)
+
+
+class Journal:
+    """Takes records from any thread, gives events in one order. Its maker closes it."""
+
+    def __init__(
+        self,
+        *,
+        first_seq: int = 1,
+        window: float = WINDOW_SECONDS,
+        inbox: int = INBOX_RECORDS,
+        source: str = "panel",
+    ) -> None:
+        self.source = source
+        self.asleep = False
+        """Whether the drainer must be woken; read by taps, written by the drainer and `wake`."""
+        self._inbox: deque[tuple[Any, ...]] = deque(maxlen=inbox)
+        self._changed: deque[Changed] = deque()
+        self.number = itertools.count().__next__
+        self.append = self._inbox.append
+        self._window = window
+        self._draining = threading.RLock()
+        self._next_seq = first_seq
+        self._ring: deque[Event] = deque()
+        self._ring_bytes = 0
+        self._highest = -1
+        self._drained = 0
+        self.dropped = 0
+        self._missing: deque[tuple[float, int]] = deque()
+        self._subscriptions: tuple[Subscription, ...] = ()  # replaced whole, under _draining
+        self._awake = threading.Event()
+        self._closing = False
+        self._drainer: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    # -- what handlers' threads call ----------------------------------------------------------
+
+    def touch(self, changed: Changed) -> None:
+        """Note that counters were written to; called once for each between two settlings."""
+        self._changed.append(changed)
+        if self.asleep or self._drainer is None:
+            self.wake()
+
+    def emit(
+        self, kind: str, service: str | None = None, connection: int | None = None, **data: Any
+    ) -> None:
+        """Record an event; does not block, may be called from any thread."""
+        self.record((service, connection), kind, data)
+
+    def record(self, origin: Origin, kind: str, data: dict[str, Any]) -> None:
+        """The same, for a caller that has its origin at hand."""
+        self.append((self.number(), time.time(), origin, kind, 0, data))
+        if self.asleep or self._drainer is None:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the drainer look now; starts it where there is none yet."""
+        self.asleep = False
+        if self._drainer is None:
+            with self._starting:
+                if self._drainer is None and not self._closing:
+                    self._drainer = threading.Thread(
+                        target=self._run, name="socketdeck-journal", daemon=True
+                    )
+                    self._drainer.start()
+        self._awake.set()
+
+    # -- what readers call --------------------------------------------------------------------
+
+    def subscribe(self, name: str, capacity: int = 100_000) -> Subscription:
+        """A queue of all events from now on, of at most about `capacity`; the caller closes it."""
+        subscription = Subscription(name, capacity, self._unsubscribe)
+        with self._draining:
+            self._subscriptions = (*self._subscriptions, subscription)
+        return subscription
+
+    def recent(self, after: int = 0, limit: int | None = None) -> list[Event]:
+        """The events of the ring with `seq` above `after`, oldest first; the last `limit` of them."""
+        found: list[Event] = []
+        with self._draining:
+            for event in reversed(self._ring):
+                if event.seq <= after or (limit is not None and len(found) >= limit):
+                    break
+                found.append(event)
+        found.reverse()
+        return found
+
+    @property
+    def first_kept(self) -> int:
+        """The `seq` of the oldest event in the ring, or of the next one where it is empty."""
+        with self._draining:
+            return self._ring[0].seq if self._ring else self._next_seq
+
+    @property
+    def last_seq(self) -> int:
+        """The last `seq` given, 0 or the stored mark where none was yet."""
+        return self._next_seq - 1
+
+    def publish(self, drafts: Iterable[Draft]) -> None:
+        """Give events of another source, already in its own order, their place in this one.
+
+        They come behind all that this process recorded before the call.
+        """
+        with self._draining:
+            self.flush()
+            self._publish(drafts)
+
+    def publish_loss(self, count: int, source: str) -> None:
+        """Say that `count` events of a source were lost."""
+        with self._draining:
+            self._tell_loss(count, source)
+
+    def flush(self) -> None:
+        """Drain on the caller's thread all that was recorded before the call."""
+        with self._draining:
+            while self._drain_piece():
+                pass
+
+    def close(self) -> None:
+        """Drain what is left, end the drainer, and close every subscription."""
+        self._closing = True
+        self.wake()
+        drainer = self._drainer
+        if drainer is not None and drainer is not threading.current_thread():
+            drainer.join(timeout=5)
+        self.flush()
+        with self._draining:
+            self._settle_loss(time.monotonic(), final=True)
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    # -- the drainer --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        empty_looks = 0
+        while not self._closing:
+            with self._draining:
+                found = self._drain_piece()
+            if found >= PIECE_RECORDS:
+                time.sleep(0)
+                empty_looks = 0
+                continue
+            empty_looks = 0 if found else empty_looks + 1
+            self._awake.clear()
+            if empty_looks < 2 or self._missing:
+                time.sleep(self._window)
+                continue
+            self.asleep = True
+            if self._inbox or self._changed or self._closing:
+                self.asleep = False
+                continue
+            self._awake.wait()
+            empty_looks = 0
+
+    def _drain_piece(self) -> int:
+        """Drain up to `PIECE_RECORDS`; returns how many records and changes there were."""
+        found = self._settle_changed()
+        inbox = self._inbox
+        was_full = len(inbox) == inbox.maxlen
+        count = min(len(inbox), PIECE_RECORDS)
+        records = [inbox.popleft() for _ in range(count)]
+        if records:
+            records.sort(key=_number_of)
+            self._drained += count
+            self._highest = max(self._highest, records[-1][0])
+            self._publish(folded(records) if count > FOLD_ABOVE_RECORDS else map(_draft, records))
+        if was_full or self._missing:
+            self._settle_loss(time.monotonic())
+        return found + count
+
+    def _settle_changed(self) -> int:
+        changed = self._changed
+        count = len(changed)
+        if count:
+            now = time.time()
+            for _ in range(count):
+                changed.popleft().settle(now)
+        return count
+
+    def _settle_loss(self, now: float, *, final: bool = False) -> None:
+        """Tell of what has been missing for a while: the least that was missing all that time."""
+        missing = self._highest + 1 - self._drained - self.dropped
+        self._missing.append((now, missing))
+        if not final and now - self._missing[0][0] < LOSS_STANDS_SECONDS:
+            return
+        lost = missing if final else min(count for _, count in self._missing)
+        self._missing.clear()
+        if lost > 0:
+            self.dropped += lost
+            self._tell_loss(lost, self.source)
+
+    def _tell_loss(self, count: int, source: str) -> None:
+        first = self._next_seq
+        self._next_seq += count
+        self._hand_out([dropped_event(count, first, self._next_seq - 1, source)])
+
+    def _publish(self, drafts: Iterable[Draft]) -> None:
+        batch = [
+            Event(seq, *draft) for seq, draft in zip(itertools.count(self._next_seq), drafts)
+        ]
+        if batch:
+            self._next_seq = batch[-1].seq + 1
+            self._hand_out(batch)
+
+    def _hand_out(self, batch: list[Event]) -> None:
+        ring = self._ring
+        ring.extend(batch)
+        weight = sum(map(_weight, batch))
+        self._ring_bytes += weight
+        while len(ring) > RING_EVENTS or self._ring_bytes > RING_BYTES:
+            self._ring_bytes -= _weight(ring.popleft())
+        for subscription in self._subscriptions:
+            subscription.put(batch, weight)
+
+    def _unsubscribe(self, gone: Subscription) -> None:
+        with self._draining:
+            self._subscriptions = tuple(kept for kept in self._subscriptions if kept is not gone)
+
+
+def _number_of(record: tuple[Any, ...]) -> int:
+    return record[0]  # type: ignore[no-any-return]
+
+
+def _weight(event: Event) -> int:
+    payload = event.data.get("data")
+    text = event.data.get("text")
+    return _EVENT_OVERHEAD_BYTES + (len(payload) if payload else 0) + (len(text) if text else 0)
+
+
+def _draft(record: tuple[Any, ...]) -> Draft:
+    _, when, (service, connection), what, size, payload = record
+    if what.__class__ is str:
+        return Draft(when, service, connection, what, payload)
+    return Draft(when, service, connection, "connection.data", data_detail(what, size, payload))
+
+
+def data_detail(direction: int, length: int, payload: bytes | None, count: int = 1) -> dict[str, Any]:
+    """The `data` of a `connection.data` event; `count` is there where several were folded."""
+    detail: dict[str, Any] = {
+        "direction": _DIRECTIONS[direction],
+        "length": length,
+        "data": payload,
+        "truncated": payload is not None and len(payload) < length,
+    }
+    if count > 1:
+        detail["count"] = count
+    return detail
+
+
+def folded(records: Iterable[tuple[Any, ...]]) -> list[Draft]:
+    """Records as drafts, all data of one connection and direction as one, where its first stood.
+
+    A fold has the summed length, the count, and the first record's bytes.
+    """
+    order: list[Any] = []
+    folds: dict[tuple[Origin, int], list[Any]] = {}
+    for record in records:
+        _, when, origin, what, size, payload = record
+        if what.__class__ is str:
+            order.append(Draft(when, *origin, what, payload))
+            continue
+        fold = folds.get((origin, what))
+        if fold is None:
+            folds[origin, what] = fold = [when, origin, what, size, payload, 1]
+            order.append(fold)
+        else:
+            fold[3] += size
+            fold[5] += 1
+    return [item if item.__class__ is Draft else _fold_draft(item) for item in order]
+
+
+def _fold_draft(fold: list[Any]) -> Draft:
+    when, (service, connection), what, size, payload, count = fold
+    return Draft(when, service, connection, "connection.data", data_detail(what, size, payload, count))
+

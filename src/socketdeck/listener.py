@@ -1,0 +1,61 @@
+"""`Listener`: a service's bound socket. It belongs to the service, not to the server on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+
+from socketdeck.address import Address
+
+
+class Listener:
+    """A bound socket, listening if it is a stream. Its service opens and closes it.
+
+    It is non-blocking, so that a client that goes between `poll` and `accept` holds up nobody; the
+    sockets that it accepts block, as a handler expects. The flag is shared with every process that
+    has the descriptor.
+    """
+
+    def __init__(self, address: Address, backlog: int) -> None:
+        """Bind; `AddressUnavailable` says why not."""
+        self.socket = address.bind(backlog=backlog)
+        self.address = address.bound_as(self.socket)
+        self.socket.setblocking(not address.is_stream)
+        self._file = _identity(address.path) if address.is_unix else None
+
+    def close(self) -> None:
+        """Stop listening and, if the socket file is still ours, remove it. May be called twice."""
+        with contextlib.suppress(OSError):
+            self.socket.close()
+        if self._file is not None and _identity(self.address.path) == self._file:
+            with contextlib.suppress(OSError):
+                os.unlink(self.address.path)
+        self._file = None
+
+    def waiting(self) -> int | None:
+        """Connections in the kernel's queue, not accepted yet; `None` where it cannot be asked.
+
+        Of a listening TCP socket TCP_INFO tells it in `tcpi_unacked` (tcp_diag.c).
+        """
+        if self.address.transport != "tcp" or not hasattr(socket, "TCP_INFO"):
+            return None
+        try:
+            raw = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+        except OSError:
+            return None
+        return int(struct.unpack_from("=I", raw, 24)[0])
+
+    def duplicate(self) -> socket.socket:
+        """Another handle on the same listening socket, for a server to own and close."""
+        return self.socket.dup()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Device and inode of what lies at a path: another's socket may have taken our name."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,218 @@
+"""The handlers folder: which modules it has, and how they are imported anew.
+
+Python imports a module once; a service that is restarted after an edit must get the new one. So
+each load takes the folder's modules out of `sys.modules` and imports the one asked for again, with
+all of its siblings that it asks for. What the former ones defined goes on: a class holds its
+functions, and those hold their module's names. An `import` that stands inside a function and runs
+later gets the newest load's module, as `sys.modules` holds it.
+
+What was tried and rejected:
+
+- The folder on `sys.path`: in front it hides the standard library from everybody, at the end a
+  stranger's module hides the folder's. A finder of our own knows exactly the folder's names, and of
+  these only the ones that hide nothing.
+- Compiled code from `__pycache__`: its stamp is the time in whole seconds and the size, so a quick
+  edit that keeps the length is not seen. The source is compiled each time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from socketdeck.catalogue import STARTER
+from socketdeck.errors import LoadError
+from socketdeck.loading.failures import explain
+
+MODULES_MAXIMUM = 500
+"""How many modules of a folder are looked at: a folder with more is something else's."""
+
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+class _SourceLoader(SourceFileLoader):
+    """Compiles the source as it is now."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+class _FolderFinder(MetaPathFinder):
+    """Finds the modules of the folder that was loaded from last. One for the process.
+
+    It stands first in `sys.meta_path`, before the finder that would read a package's submodules
+    from `__pycache__`, and claims `names` alone. Both attributes are replaced by whoever holds
+    `_LOADING`; `found`, the modules that came from here, is also added to by any thread that
+    imports.
+    """
+
+    def __init__(self) -> None:
+        self.where: tuple[Path, frozenset[str]] = (Path(), frozenset())
+        self.found: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        folder, names = self.where
+        if fullname.partition(".")[0] not in names:
+            return None
+        stem = Path(path[0] if path else folder, fullname.rpartition(".")[2])
+        for file, search in ((stem / "__init__.py", [str(stem)]), (_python_file(stem), None)):
+            if file.is_file():
+                self.found.add(fullname)
+                return importlib.util.spec_from_file_location(
+                    fullname,
+                    file,
+                    loader=_SourceLoader(fullname, str(file)),
+                    submodule_search_locations=search,
+                )
+        return None
+
+
+_FINDER = _FolderFinder()
+_LOADING = threading.RLock()
+"""Held during a load, user code's import included: two at once would mix their modules."""
+
+
+class HandlersFolder:
+    """A folder of users' modules. Holds nothing: each call looks at the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    def modules(self) -> dict[str, Path]:
+        """The modules by dotted name, with their files; what lies in a package comes after it."""
+        found: dict[str, Path] = {}
+        for root, folders, files in os.walk(self.path):
+            here = Path(root)
+            folders[:] = sorted(
+                name for name in folders if Path(root, name, "__init__.py").is_file()
+            )
+            prefix = here.relative_to(self.path).parts
+            for name in sorted(files):
+                stem, suffix = os.path.splitext(name)
+                if suffix != ".py" or stem == "__main__" or (stem == "__init__" and not prefix):
+                    continue
+                parts = prefix if stem == "__init__" else (*prefix, stem)
+                found[".".join(parts)] = here / name
+                if len(found) == MODULES_MAXIMUM:
+                    return found
+        return found
+
+    def fingerprint(self) -> Fingerprint:
+        """What changes when a module is added, edited or taken away."""
+        stamps = []
+        for file in self.modules().values():
+            with suppress(FileNotFoundError):
+                status = file.stat()
+                stamps.append((str(file), status.st_mtime_ns, status.st_size))
+        return tuple(stamps)
+
+    def file_of(self, module: str) -> Path:
+        """The file of a module; `LoadError` where there is none, or its name cannot be used."""
+        stem = self.path
+        *packages, last = module.split(".")
+        for package in packages:
+            stem /= package
+            if not (stem / "__init__.py").is_file():
+                raise self._missing(module)
+        stem /= last
+        file = next((f for f in (stem / "__init__.py", _python_file(stem)) if f.is_file()), None)
+        if file is None:
+            raise self._missing(module)
+        if obstacle := self._obstacle(module):
+            raise LoadError(obstacle)
+        return file
+
+    def relative(self, file: Path) -> str:
+        """A file's name as people know it: from the folder on."""
+        return str(file.relative_to(self.path))
+
+    def load(self, module: str) -> ModuleType:
+        """Import a module anew; `LoadError` says why it could not be.
+
+        Safe from any thread; blocks while another load runs. A load that fails leaves the modules
+        that were there before.
+        """
+        file = self.file_of(module)
+        names = {name for name in self.modules() if "." not in name}
+        with _LOADING:
+            if _FINDER not in sys.meta_path:
+                sys.meta_path.insert(0, _FINDER)
+            former, where = _taken_out(), _FINDER.where
+            usable = frozenset(name for name in names if not self._obstacle(name))
+            _FINDER.where = (self.path, usable)
+            try:
+                return importlib.import_module(module)
+            except BaseException as error:
+                _taken_out()
+                sys.modules.update(former)
+                _FINDER.found.update(former)
+                _FINDER.where = where
+                if isinstance(error, Exception | SystemExit):
+                    raise explain(error, self.relative(file), self.path) from None
+                raise
+
+    def _missing(self, module: str) -> LoadError:
+        near = get_close_matches(module, self.modules(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return LoadError(f"there is no module {module} in the handlers folder {self.path}{hint}")
+
+    def _obstacle(self, module: str) -> str | None:
+        """Why a module of the folder cannot be imported by its name, as a sentence."""
+        if not all(part.isidentifier() for part in module.split(".")):
+            return f"{module!r} cannot be imported: its name is no Python identifier; rename it"
+        name = module.partition(".")[0]
+        if name in sys.stdlib_module_names:
+            owner = "a module of Python's standard library"
+        elif self._stands_elsewhere(name):
+            owner = "an installed module"
+        else:
+            return None
+        file = name if (self.path / name / "__init__.py").is_file() else f"{name}.py"
+        return f"{file} has the name of {owner} and would hide it; rename it"
+
+    def _stands_elsewhere(self, name: str) -> bool:
+        if name in _FINDER.found:
+            return False
+        if name in sys.modules:
+            return not self._has(getattr(sys.modules[name], "__file__", None))
+        for finder in sys.meta_path:
+            if finder is _FINDER:
+                continue
+            spec = finder.find_spec(name, None)
+            # A folder that merely lies on the path has no loader of its own: it hides nothing.
+            if spec is not None and spec.loader is not None and not self._has(spec.origin):
+                return True
+        return False
+
+    def _has(self, file: str | None) -> bool:
+        return file is not None and Path(file).absolute().is_relative_to(self.path)
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the folder where there is none, and put the commented `hello.py` into an empty one."""
+    path.mkdir(parents=True, exist_ok=True)
+    if not any(path.iterdir()):
+        shutil.copyfile(STARTER, path / STARTER.name)
+
+
+def _taken_out() -> dict[str, ModuleType]:
+    """The folder's modules, out of `sys.modules`. `_LOADING` is held."""
+    names, _FINDER.found = _FINDER.found, set()
+    return {name: sys.modules.pop(name) for name in names if name in sys.modules}
+
+
+def _python_file(stem: Path) -> Path:
+    return stem.with_name(stem.name + ".py")

@@ -1,0 +1,124 @@
+"""What a handler's name leads to: a catalogue entry, an entry point's class, or a file's class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from inspect import iscoroutinefunction
+from socketserver import BaseRequestHandler, BaseServer
+from typing import Any
+
+from socketdeck.catalogue import CATALOGUE, Entry
+from socketdeck.errors import LoadError
+from socketdeck.loading.failures import explain
+from socketdeck.loading.fitting import Handler
+from socketdeck.loading.folder import HandlersFolder
+
+ENTRY_POINT_GROUP = "socketdeck.handlers"
+
+
+def find(handler: str, folder: HandlersFolder | None) -> Entry | Handler:
+    """What `handler` names; `LoadError` says exactly why it names nothing that can serve.
+
+    Imports a file's module, anew: what that does, it does in this process.
+    """
+    if ":" in handler:
+        module, name = parse(handler)
+        if folder is None:
+            raise LoadError(f"there is no handlers folder to load {handler} from")
+        found = vars(folder.load(module))
+        return _class_in(found, name, handler, folder.relative(folder.file_of(module)))
+    if entry := CATALOGUE.get(handler):
+        return entry
+    if point := installed().get(handler):
+        return load_entry_point(point)
+    raise _unknown(handler, folder)
+
+
+def parse(reference: str) -> tuple[str, str]:
+    """`module:Class` in its two parts; `LoadError` where it is something else.
+
+    The module may be in a package of the folder (`package.module`). Paths are no modules, so there
+    is no way out of the folder.
+    """
+    module, _, name = reference.partition(":")
+    if not name.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise LoadError(
+            f"{reference!r} is no handler: write a name from the catalogue, or module:Class for a "
+            "class in the handlers folder"
+        )
+    return module, name
+
+
+def installed() -> dict[str, EntryPoint]:
+    """The entry points of installed packages, by name; the catalogue's own names come first."""
+    points = entry_points(group=ENTRY_POINT_GROUP)
+    return {point.name: point for point in points if point.name not in CATALOGUE}
+
+
+def load_entry_point(point: EntryPoint) -> Handler:
+    """The class that an installed package gives; `LoadError` where it cannot be loaded."""
+    try:
+        found = point.load()
+    except (Exception, SystemExit) as error:
+        raise explain(error, f"the package behind {point.name} ({point.value})", None) from None
+    return _handler_class(found, point.name)
+
+
+def is_handler(candidate: Any) -> bool:
+    """Whether it is a class that a socketserver can call for a request."""
+    return isinstance(candidate, type) and issubclass(candidate, BaseRequestHandler)
+
+
+def _class_in(names: dict[str, Any], name: str, reference: str, file: str) -> Handler:
+    if name in names:
+        return _handler_class(names[name], reference)
+    handlers = [known for known, value in names.items() if is_handler(value)]
+    near = _nearest(name, handlers)
+    if near:
+        hint = f"did you mean {near}?"
+    elif handlers:
+        hint = f"its handlers are {', '.join(sorted(handlers)[:10])}"
+    else:
+        hint = "it has no handler at all"
+    raise LoadError(f"{file} has no class {name}; {hint}")
+
+
+def _handler_class(found: Any, reference: str) -> Handler:
+    if not is_handler(found):
+        raise LoadError(
+            f"{reference} is {_kind(found)}; a handler is a class that derives from socketserver's "
+            "BaseRequestHandler, StreamRequestHandler or DatagramRequestHandler"
+        )
+    handler: Handler = found
+    if iscoroutinefunction(handler.handle):
+        raise LoadError(
+            f"{reference}.handle is a coroutine function, which socketserver would never await; "
+            "write def, not async def"
+        )
+    return handler
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, type):
+        if issubclass(found, BaseServer):
+            return "a server class, no handler"
+        bases = ", ".join(base.__name__ for base in found.__bases__ if base is not object)
+        return f"a class derived from {bases}" if bases else "a class of no particular base"
+    kind = type(found).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}, no class"
+
+
+def _unknown(handler: str, folder: HandlersFolder | None) -> LoadError:
+    if folder is not None and handler in folder.modules():
+        return LoadError(f"{handler} is a module of the handlers folder; write {handler}:CLASS")
+    near = _nearest(handler, [*CATALOGUE, *installed()])
+    hint = f"did you mean {near}?" if near else f"it has {', '.join(CATALOGUE)}"
+    return LoadError(f"there is no handler {handler!r} in the catalogue; {hint}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    by_lower_case = {candidate.casefold(): candidate for candidate in known}
+    near = get_close_matches(name.casefold(), by_lower_case, n=1)
+    return by_lower_case[near[0]] if near else None

@@ -1,0 +1,388 @@
+"""`managed`: the class that the engine runs for a socketserver class.
+
+It is the class it was given with one mix-in in front, whose overrides of `BaseServer`'s hooks are
+where a connection is born and ends. Used without a supervisor it behaves as the class it was given;
+only its `serve_forever` waits on a waker instead of a timeout, so that `shutdown` takes
+microseconds and an idle server costs nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
+from socketdeck.connections import ConnectionTable, Tally
+from socketdeck.journal import Journal
+from socketdeck.tap import TappedSocket, tap_listener
+from socketdeck.waker import Waker
+from socketdeck.watch import Watch
+
+if TYPE_CHECKING:
+    from socketdeck.address import Transport
+    from socketdeck.definition import Concurrency, ServiceDefinition
+
+ACCEPTED_AT_ONCE = 32
+"""Accepted in one go before the waker and the children are looked at again."""
+
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+EXHAUSTED_PAUSE_SECONDS = 1.0
+
+ServerClass = TypeVar("ServerClass", bound=type[socketserver.BaseServer])
+
+
+class ManagedMixIn(socketserver.BaseServer):
+    """In front of a server class: looks at what it does, and ends its wait when asked to.
+
+    The flags are written by any thread and read by the serving one, each a single assignment; the
+    waker follows each write, so none is missed.
+    """
+
+    watch: Watch | None = None
+    thread_prefix = "socketdeck"
+    accepting_paused = False
+    _stop_asked = False
+    _serving: threading.Event | None = None
+    _waker: Waker | None = None
+    _nothing_left = False
+    _exhausted = False
+    _told_exhausted = False
+    requests_handled = 0
+    never_blocks = False
+    _poll: Any = None
+    _callbacks: dict[int, Callable[[], None]] | None = None
+
+    def look_through(self, watch: Watch) -> None:
+        """Let `watch` see all that this server's socket does from now on."""
+        self.watch = watch
+        tap_listener(self.socket, watch)  # type: ignore[attr-defined]
+
+    # -- serving ------------------------------------------------------------------------------
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Handle requests until `shutdown`. `poll_interval` matters to `service_actions` alone."""
+        over = self._serving = threading.Event()
+        try:
+            self.serve(poll_interval if self._acts_between_requests() else None)
+        finally:
+            self._stop_asked = False
+            self._serving = None
+            over.set()
+
+    def serve(self, interval: float | None) -> None:
+        """The loop itself: wait for a request, a wake-up, or at most `interval` seconds."""
+        waker = self._ensure_waker()
+        poll = self._poll = select.poll()
+        callbacks = self._callbacks = self._callbacks or {}
+        for descriptor in (waker.fileno(), *callbacks):
+            poll.register(descriptor, select.POLLIN)
+        listening = self.fileno()
+        accepting = False
+        batch = ACCEPTED_AT_ONCE if self.never_blocks else 1
+        while self.keep_serving():
+            wanted = not (self.accepting_paused or self._exhausted)
+            if wanted != accepting:
+                accepting = wanted
+                if wanted:
+                    poll.register(listening, select.POLLIN)
+                else:
+                    poll.unregister(listening)
+            wait = EXHAUSTED_PAUSE_SECONDS if self._exhausted else interval
+            ready = poll.poll(None if wait is None else wait * 1000)
+            self._exhausted = False
+            for descriptor, events in ready:
+                if descriptor == listening:
+                    if events & select.POLLNVAL:
+                        raise OSError(errno.EBADF, "the listening socket was closed")
+                    self._handle_ready(batch)
+                elif descriptor in callbacks:
+                    callbacks[descriptor]()
+                elif not self._stop_asked:
+                    waker.clear()
+            if not self._stop_asked:
+                self.service_actions()
+
+    def keep_serving(self) -> bool:
+        """Whether the loop goes on."""
+        return not self._stop_asked
+
+    def handle_request(self) -> None:
+        """Handle one request, or `handle_timeout` after `timeout` seconds, or none if shut down."""
+        own = self.socket.gettimeout() or None  # type: ignore[attr-defined]
+        limits = [limit for limit in (own, self.timeout) if limit is not None]
+        poll = select.poll()
+        poll.register(self._ensure_waker().fileno(), select.POLLIN)
+        poll.register(self.fileno(), select.POLLIN)
+        while not self._stop_asked:
+            ready = poll.poll(min(limits) * 1000 if limits else None)
+            if not ready:
+                return self.handle_timeout()
+            self._nothing_left = False
+            if any(descriptor == self.fileno() for descriptor, _ in ready):
+                self._handle_request_noblock()  # type: ignore[attr-defined]
+                if not self._nothing_left or not self.never_blocks:
+                    self.requests_handled += 1
+                    return None
+        return None
+
+    def request_shutdown(self) -> None:
+        """Have the loop end; does not wait for it."""
+        self._stop_asked = True
+        self._ensure_waker().set()
+
+    def shutdown(self) -> None:
+        """Have the loop end, and wait until it has; returns at once where none runs."""
+        serving = self._serving
+        self.request_shutdown()
+        if serving is not None:
+            serving.wait()
+
+    def server_close(self) -> None:
+        """Close the socket, and the waker with it."""
+        super().server_close()
+        if self._waker is not None and self._serving is None:
+            self._waker.close()
+
+    def pause_accepting(self) -> None:
+        """Let who connects wait in the kernel's backlog; for the serving thread."""
+        self.accepting_paused = True
+        self._nothing_left = True
+
+    def resume_accepting(self) -> None:
+        """Accept again; from any thread."""
+        self.accepting_paused = False
+        self._ensure_waker().set()
+
+    def poll_also(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Have the loop call `callback` when a descriptor is readable; for the serving thread."""
+        if self._callbacks is None:
+            self._callbacks = {}
+        self._callbacks[descriptor] = callback
+        if self._poll is not None:
+            self._poll.register(descriptor, select.POLLIN)
+
+    def poll_no_more(self, descriptor: int) -> None:
+        """Take a descriptor out again."""
+        if self._callbacks is not None and self._callbacks.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def _handle_ready(self, batch: int) -> None:
+        self._nothing_left = False
+        for _ in range(batch):
+            self._handle_request_noblock()  # type: ignore[attr-defined]
+            if self._nothing_left or self._stop_asked or not self.keep_serving():
+                return
+
+    def _ensure_waker(self) -> Waker:
+        if self._waker is None:
+            self._waker = Waker()
+        return self._waker
+
+    def _acts_between_requests(self) -> bool:
+        """Whether the class has something to do at intervals, as ForkingMixIn's reaping."""
+        stock = (socketserver.BaseServer.service_actions, _reaps_by_pidfd)
+        return type(self).service_actions not in stock and not isinstance(
+            self, ReapingForkingMixIn
+        )
+
+    # -- the hooks ----------------------------------------------------------------------------
+
+    def get_request(self) -> Any:
+        try:
+            return super().get_request()  # type: ignore[misc]
+        except OSError as error:
+            self._nothing_left = True
+            if error.errno in EXHAUSTED:
+                self._exhausted = True
+                self._tell_exhausted(error)
+            raise
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        verified = super().verify_request(request, client_address)
+        if not verified and self.watch is not None:
+            connection = self._connection_of(request)
+            self.watch.refuse(connection, client_address, "rejected_handler")
+        return verified
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        connection = self._connection_of(request)
+        if connection is not None and self.watch is not None:
+            self.watch.admit(connection)
+        super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        watch = self.watch
+        if watch is None:
+            return super().finish_request(request, client_address)
+        connection = watch.find(request, client_address)
+        watch.begin(connection)
+        try:
+            super().finish_request(request, client_address)
+        except SystemExit as error:
+            # In a thread of its own it would end that thread alone; so it does everywhere.
+            watch.raised(connection, error)
+        except BaseException as error:
+            watch.raised(connection, error)
+            raise
+        finally:
+            watch.finish(connection)
+        return None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        watch, error = self.watch, sys.exception()
+        if watch is not None and error is not None:
+            watch.raised(watch.find(request, client_address), error)
+            if _next_in_line(type(self), "handle_error") is socketserver.BaseServer.handle_error:
+                return  # it would print to stderr what the journal has
+        super().handle_error(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        connection = self._connection_of(request)
+        if connection is not None and connection.is_open and connection.socket is None:
+            connection.table.closed(connection)  # detached: nobody else sees its end
+
+    def _connection_of(self, request: Any) -> Any:
+        return getattr(request, "connection", None) if isinstance(request, TappedSocket) else None
+
+    def _tell_exhausted(self, error: OSError) -> None:
+        if not self._told_exhausted and self.watch is not None:
+            self._told_exhausted = True
+            text = f"cannot accept: {error.strerror}; trying again each second"
+            self.watch.say("stderr", text)
+
+
+_reaps_by_pidfd = ReapingForkingMixIn.service_actions
+
+
+@cache
+def _next_in_line(server_class: type, name: str) -> Any:
+    """What the class has under `name` behind the mix-in."""
+    line = server_class.__mro__
+    for behind in line[line.index(ManagedMixIn) + 1 :]:
+        if name in vars(behind):
+            return vars(behind)[name]
+    return None
+
+
+@cache
+def _managed_class(server_class: type[socketserver.BaseServer]) -> Any:
+    if issubclass(server_class, ManagedMixIn):
+        return server_class
+    name = server_class.__name__
+    return type(name, (ManagedMixIn, server_class), {"__module__": server_class.__module__})
+
+
+def managed(server_class: ServerClass, *, journal: Journal | None = None) -> ServerClass:
+    """The class that the engine would run for any `BaseServer` subclass.
+
+    It takes the same arguments and behaves as the class it was given. With a `journal`, what happens
+    on its sockets is recorded there; the caller closes the journal.
+    """
+    made = _managed_class(server_class)
+    if journal is None:
+        return made  # type: ignore[no-any-return]
+
+    def activate(self: Any) -> None:
+        super(watched, self).server_activate()
+        table = ConnectionTable(journal)
+        transport = _transport_of(self)
+        self.look_through(Watch(table=table, tally=Tally(), service=None, transport=transport))
+
+    watched: Any = type(made.__name__, (made,), {"server_activate": activate})
+    return watched  # type: ignore[no-any-return]
+
+
+def _transport_of(server: Any) -> str:
+    unix = server.socket.family == socket.AF_UNIX
+    if server.socket.type == socket.SOCK_STREAM:
+        return "unix" if unix else "tcp"
+    return "unixgram" if unix else "udp"
+
+
+_TRANSPORTS: dict[str, type[socketserver.BaseServer]] = {
+    "tcp": socketserver.TCPServer,
+    "udp": socketserver.UDPServer,
+    "unix": socketserver.UnixStreamServer,
+    "unixgram": socketserver.UnixDatagramServer,
+}
+
+
+class Plan(NamedTuple):
+    """What a server is to be, in plain values that cross into a child process."""
+
+    name: str
+    transport: Transport
+    concurrency: Concurrency
+    pool_size: int
+    backlog: int
+    max_datagram: int
+
+    @classmethod
+    def of(cls, definition: ServiceDefinition) -> Plan:
+        """The part of a definition that a server is built from."""
+        return cls(
+            definition.name,
+            definition.listens_on.transport,
+            definition.concurrency,
+            definition.pool_size,
+            definition.limits.backlog,
+            definition.limits.max_datagram,
+        )
+
+
+def build_server(
+    plan: Plan, listening: socket.socket, handler: type[socketserver.BaseRequestHandler], watch: Watch
+) -> Any:
+    """A server of the right class on a bound socket, which it owns, looked at by `watch`."""
+    server = server_class_for(plan.transport, plan.concurrency)(None, handler, False)
+    server.socket.close()
+    server.socket = listening
+    server.address_family = listening.family
+    server.server_address = listening.getsockname()
+    if isinstance(server.server_address, tuple):
+        # As HTTPServer.server_bind does, without its look-up of the name, which can take seconds.
+        server.server_name, server.server_port = server.server_address[:2]
+    server.max_packet_size = plan.max_datagram
+    server.pool_size = plan.pool_size
+    server.request_queue_size = plan.backlog
+    server.thread_prefix = plan.name
+    if plan.concurrency == "pool":
+        server.thread_maximum = plan.pool_size
+    server.look_through(watch)
+    return server
+
+
+class NonBlockingDatagramMixIn(socketserver.UDPServer):
+    """Takes what waits in one go, where stock asks the kernel twice for each datagram."""
+
+    def get_request(self) -> Any:
+        data, client_address = self.socket.recvfrom(self.max_packet_size, socket.MSG_DONTWAIT)
+        return (data, self.socket), client_address
+
+
+@cache
+def server_class_for(transport: Transport, concurrency: Concurrency) -> Any:
+    """The managed class for a transport and a way of serving."""
+    base = _TRANSPORTS[transport]
+    attributes = {"daemon_threads": True, "block_on_close": False, "never_blocks": True}
+    datagrams = transport in ("udp", "unixgram")
+    bases: tuple[type, ...] = (NonBlockingDatagramMixIn, base) if datagrams else (base,)
+    if concurrency == "forking":
+        bases = (ManagedMixIn, ReapingForkingMixIn, *bases)
+    elif concurrency == "sync":
+        bases = (ManagedMixIn, *bases)
+    elif datagrams:
+        bases = (PromotingMixIn, ManagedMixIn, *bases)
+    elif concurrency == "pool":
+        bases = (ManagedMixIn, PoolMixIn, *bases)
+    else:
+        bases = (ManagedMixIn, socketserver.ThreadingMixIn, *bases)
+    return type(f"{concurrency.title()}{base.__name__}", bases, attributes)

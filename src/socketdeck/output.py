@@ -1,0 +1,133 @@
+"""What handlers print and log, as `service.log` events of the connection they were handling.
+
+`sys.stdout` and `sys.stderr` are replaced once, by streams that look at which connection the calling
+thread handles: where it handles none, they are the streams that they replaced. A handler on the root
+logger does the same for `logging`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from socketdeck.connections import Connection
+
+LINE_CHARACTERS = 8_192
+"""What is longer is told in several events."""
+
+
+class _Current(threading.local):
+    """Which connection this thread handles; each thread sees its own."""
+
+    connection: Connection | None = None
+    raised: BaseException | None = None
+    partial: dict[str, str]
+
+    def __init__(self) -> None:
+        self.partial = {}
+
+
+current = _Current()
+
+
+class HandlerStream(io.TextIOBase):
+    """Stands for `sys.stdout` or `sys.stderr`, and gives what a handler writes to the journal."""
+
+    def __init__(self, name: str, underlying: TextIO) -> None:
+        self._name = name
+        self.underlying = underlying
+
+    def write(self, text: str, /) -> int:
+        connection = current.connection
+        if connection is None:
+            return self.underlying.write(text)
+        *lines, rest = (current.partial.get(self._name, "") + text).split("\n")
+        for line in lines:
+            tell(connection, self._name, line)
+        while len(rest) > LINE_CHARACTERS:
+            tell(connection, self._name, rest[:LINE_CHARACTERS])
+            rest = rest[LINE_CHARACTERS:]
+        current.partial[self._name] = rest
+        return len(text)
+
+    def flush(self) -> None:
+        if current.connection is None:
+            self.underlying.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.underlying, name)
+
+    def fileno(self) -> int:
+        return self.underlying.fileno()
+
+    def isatty(self) -> bool:
+        return self.underlying.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.underlying.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self.underlying.errors
+
+
+class HandlerLog(logging.Handler):
+    """Gives what a handler logs to the journal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        connection = current.connection
+        if connection is not None:
+            try:
+                tell(connection, f"log.{record.levelname.lower()}", self.format(record))
+            except Exception:
+                self.handleError(record)
+
+
+def tell(connection: Connection, stream: str, text: str) -> None:
+    """One line that a handler wrote, cut where it is too long for one event."""
+    for start in range(0, max(1, len(text)), LINE_CHARACTERS):
+        piece = text[start : start + LINE_CHARACTERS]
+        connection.table.journal.record(
+            connection.origin, "service.log", {"stream": stream, "text": piece}
+        )
+
+
+def begin(connection: Connection) -> None:
+    """This thread handles `connection` from now on."""
+    current.connection = connection
+    current.raised = None
+
+
+def finish() -> None:
+    """This thread's handler is done: what it left without a newline is told."""
+    connection = current.connection
+    partial = current.partial
+    if partial and connection is not None:
+        for stream, text in partial.items():
+            if text:
+                tell(connection, stream, text)
+        partial.clear()
+    current.connection = None
+
+
+_installing = threading.Lock()
+
+
+def capture() -> None:
+    """Put the streams and the log handler in place, once for the process."""
+    with _installing:
+        if not isinstance(sys.stdout, HandlerStream) and sys.stdout is not None:
+            sys.stdout = HandlerStream("stdout", sys.stdout)  # type: ignore[assignment]
+        if not isinstance(sys.stderr, HandlerStream) and sys.stderr is not None:
+            sys.stderr = HandlerStream("stderr", sys.stderr)  # type: ignore[assignment]
+        root = logging.getLogger()
+        if not any(isinstance(handler, HandlerLog) for handler in root.handlers):
+            root.addHandler(HandlerLog())

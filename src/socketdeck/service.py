@@ -1,0 +1,394 @@
+"""`Service`: one service, from its definition to its end.
+
+Its life is the table in `lifecycle`. `_lifecycle` is held while it moves from one steady state to
+another, so that calls to start, stop and restart follow one another; what a status shows can be read
+at any time without it. A host that ends by itself hands the clean-up to a thread of its own, since
+the thread that ended is one that a stop would wait for.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from socketdeck import exchange as client
+from socketdeck.address import Address
+from socketdeck.connections import ConnectionTable, Tally
+from socketdeck.definition import ServiceDefinition
+from socketdeck.errors import (
+    AddressUnavailable,
+    IllegalTransition,
+    SocketdeckError,
+    StartFailed,
+    StopIncomplete,
+)
+from socketdeck.hosts import Host, Leftover, Run
+from socketdeck.hosts.process import ProcessHost
+from socketdeck.hosts.thread import ThreadHost
+from socketdeck.lifecycle import ACTIVE, checked_move
+from socketdeck.listener import Listener
+from socketdeck.status import (
+    ConnectionFigures,
+    Failure,
+    ServiceStatus,
+    State,
+    Traffic,
+    Waiting,
+    moment,
+)
+from socketdeck.timekeeper import Timekeeper
+from socketdeck.watch import failure_of
+
+END_GRACE_SECONDS = 2.0
+"""After its connection was closed under it, a handler has this long to return."""
+
+AT_ONCE = frozenset({"description", "labels", "autostart", "restart", "drain_timeout"})
+"""Fields whose edit acts on a running service; the others wait for the next start."""
+
+HEALTHY_SECONDS = 10.0
+"""A run longer than this, and than the longest delay, counts as healthy: delays start anew."""
+
+AUTOSTART_TRIES_SECONDS = 10.0
+AUTOSTART_PAUSE_SECONDS = 0.25
+
+
+class Service:
+    """One service. Made by a supervisor, which closes it."""
+
+    def __init__(
+        self,
+        definition: ServiceDefinition,
+        table: ConnectionTable,
+        timekeeper: Timekeeper,
+        folder: Path | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._table = table
+        self._journal = table.journal
+        self._timekeeper = timekeeper
+        self._folder = folder
+        self._lifecycle = threading.RLock()
+        # Written under _lifecycle only; each is replaced whole, so a reader sees one or the other.
+        self._definition = definition
+        self._running: ServiceDefinition | None = None
+        self._state: State = "stopped"
+        self._since = time.time()
+        self._listener: Listener | None = None
+        self._host: Host | None = None
+        self._last_error: Failure | None = None
+        self._generation = 0
+        self._restarts = 0
+        self._attempts = 0
+        self._drain_until = 0.0
+        self._one_shot = False
+        self._ended_by_itself = threading.Condition()
+
+    def __repr__(self) -> str:
+        return f"<Service {self.name} {self._definition.address} {self._state}>"
+
+    # -- what is wanted -----------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._definition.name
+
+    @property
+    def definition(self) -> ServiceDefinition:
+        return self._definition
+
+    def edit(self, definition: ServiceDefinition) -> None:
+        """Take another definition; what cannot act on a running service waits for its next start."""
+        self._definition = definition
+
+    # -- what is ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def address(self) -> Address | None:
+        """The address as bound; `None` while it holds none."""
+        listener = self._listener
+        return listener.address if listener is not None else None
+
+    @property
+    def pending_changes(self) -> list[str]:
+        """The fields that were edited since it started and wait for the next start."""
+        running, wanted = self._running, self._definition
+        if running is None or self._state not in ACTIVE:
+            return []
+        return [
+            name
+            for name in type(wanted).model_fields
+            if name not in AT_ONCE and getattr(running, name) != getattr(wanted, name)
+        ]
+
+    def status(self) -> ServiceStatus:
+        """What is known of it now; does not block."""
+        tally, host, listener = self.tally, self._host, self._listener
+        with tally.lock:
+            unsettled = [found for found in tally.open.values() if found.changed]
+        now = time.time()
+        for connection in unsettled:
+            connection.settle(now)
+        definition = self._running or self._definition
+        return ServiceStatus.model_construct(
+            state=self._state,
+            since=moment(self._since),
+            address=str(listener.address) if listener is not None else None,
+            host="process" if definition.runs_in_child else "thread",
+            pids=host.pids if host is not None else [],
+            threads=host.threads if host is not None else 0,
+            generation=self._generation,
+            restarts=self._restarts,
+            pending_changes=self.pending_changes,
+            last_error=self._last_error,
+            connections=ConnectionFigures.model_construct(
+                open=len(tally.open),
+                total=tally.total,
+                rejected=tally.rejected,
+                waiting=Waiting.model_construct(
+                    backlog=listener.waiting() if listener is not None else None,
+                    queue=host.queue if host is not None else 0,
+                ),
+            ),
+            bytes=Traffic.model_construct(in_=tally.bytes_in, out=tally.bytes_out),
+            messages=Traffic.model_construct(in_=tally.messages_in, out=tally.messages_out),
+            errors=tally.errors,
+            closed=dict(tally.closed),
+            rates=tally.rates(now),
+            handling=tally.handling(),
+        )
+
+    # -- what is asked of it ------------------------------------------------------------------
+
+    def start(self, *, patient: bool = False) -> None:
+        """Bind and serve; blocks until it does. Does nothing where it runs already.
+
+        A `patient` start that finds its address in use tries for 10 s, as after a panel that was
+        killed. `StartFailed` says why not; the state is then `failed` with `last_error`.
+        """
+        with self._lifecycle:
+            if self._state in ("running", "suspended"):
+                return
+            self._attempts = 0
+            self._begin(patient=patient)
+
+    def stop(self, drain_timeout: float | None = None) -> None:
+        """Accept nobody, wait for open connections, then close them; blocks until all has ended.
+
+        `drain_timeout` is in seconds, by default the definition's; a second call during the drain can
+        bring its end forward. `StopIncomplete` names what could not be ended; the state is then
+        `failed`.
+        """
+        drain = self._definition.drain_timeout if drain_timeout is None else drain_timeout
+        if self._state == "draining":
+            self._drain_until = min(self._drain_until, time.monotonic() + drain)
+            with self.tally.idle:
+                self.tally.idle.notify_all()
+        with self._lifecycle:
+            if self._state in ("backoff", "failed"):
+                self._move("stopped", why="stop")
+            if self._state == "stopped":
+                return
+            self._move("draining", why="stop")
+            leftovers = self._end(drain)
+            if leftovers:
+                raise self._left_behind(leftovers)
+            self._move("stopped", why="stop")
+
+    def restart(self) -> None:
+        """Stop, where it runs, and start with the handler's code as it is now."""
+        with self._lifecycle:
+            if self._state in ACTIVE:
+                self.stop()
+            self.start()
+
+    def handle_request(self, timeout: float = 5.0) -> bool:
+        """On a stopped service: bind, handle one request, close; whether one came in `timeout` s."""
+        with self._lifecycle:
+            if self._state not in ("stopped", "failed"):
+                raise IllegalTransition(
+                    f"{self.name} is {self._state}; stop it before a single request is handled"
+                )
+            self._attempts = 0
+            self._begin(requests=1, timeout=timeout)
+            host = self._host
+            assert host is not None
+        with self._ended_by_itself:
+            self._ended_by_itself.wait_for(lambda: self._host is not host)
+        return host.requests_handled > 0
+
+    def exchange(self, data: bytes, timeout: float = 5.0) -> client.Exchange:
+        """Talk to it as a client would: send `data`, and tell what came back within `timeout` s."""
+        address = self.address
+        if address is None or self._state != "running":
+            raise IllegalTransition(f"{self.name} is {self._state}; start it to talk to it")
+        return client.exchange(address, data, timeout)
+
+    # -- the moves ----------------------------------------------------------------------------
+
+    def _move(
+        self, state: State, *, why: str, error: dict[str, Any] | None = None
+    ) -> None:
+        before = self._state
+        self._state = checked_move(self.name, before, state)
+        self._since = time.time()
+        if error is not None:
+            self._last_error = Failure(**error)
+        elif state == "running":
+            self._last_error = None
+        data: dict[str, Any] = {"state": state, "previous": before, "why": why}
+        if error is not None:
+            data["error"] = error
+        self._journal.record((self.name, None), "service.state", data)
+
+    def _begin(
+        self,
+        *,
+        patient: bool = False,
+        requests: int | None = None,
+        timeout: float | None = None,
+        why: str = "start",
+        on_failure: State = "failed",
+    ) -> None:
+        definition = self._definition
+        self._move("starting", why=why)
+        self._generation += 1
+        self._one_shot = timeout is not None
+        try:
+            self._listener = self._bind(definition, patient)
+            host_class = ProcessHost if definition.runs_in_child else ThreadHost
+            host = host_class(
+                Run(
+                    definition=definition,
+                    listener=self._listener,
+                    table=self._table,
+                    tally=self.tally,
+                    generation=self._generation,
+                    folder=self._folder,
+                    requests=requests or definition.requests,
+                    timeout=timeout,
+                    ended=lambda error: self._hand_over(host, error),
+                )
+            )
+            self._running = definition
+            self._host = host
+            host.start()
+        except Exception as error:
+            self._drop()
+            self._move(on_failure, why=why, error=failure_of(error))
+            said = str(error)
+            if not isinstance(error, SocketdeckError):
+                said = f"{type(error).__name__}: {said}"
+            raise StartFailed(f"{self.name} did not start: {said}") from error
+        self._move("running", why=why)
+
+    def _bind(self, definition: ServiceDefinition, patient: bool) -> Listener:
+        give_up = time.monotonic() + (AUTOSTART_TRIES_SECONDS if patient else 0)
+        while True:
+            try:
+                return Listener(definition.listens_on, definition.limits.backlog)
+            except AddressUnavailable:
+                if time.monotonic() >= give_up:
+                    raise
+                time.sleep(AUTOSTART_PAUSE_SECONDS)
+
+    def _end(self, drain: float) -> list[Leftover]:
+        """Out of `draining` into `stopping`, with all given back that could be."""
+        host, listener = self._host, self._listener
+        assert host is not None and listener is not None
+        self._drain_until = time.monotonic() + drain
+        host.stop_accepting()
+        listener.close()
+        host.wait_idle(lambda: self._drain_until)
+        self._move("stopping", why="stop")
+        host.close_connections("service_stopped")
+        grace = time.monotonic() + END_GRACE_SECONDS
+        host.wait_idle(lambda: grace)
+        leftovers = host.close(grace)
+        self._drop()
+        return leftovers
+
+    def _drop(self) -> None:
+        """Let go of the host and the socket; what is still shown as open was left behind."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self.tally.open.values()):
+            connection.wish = connection.wish or "service_stopped"
+            self._table.closed(connection)
+        with self._ended_by_itself:
+            self._listener = self._host = None
+            self._ended_by_itself.notify_all()
+
+    def _left_behind(self, leftovers: list[Leftover]) -> StopIncomplete:
+        names = ", ".join(left.name for left in leftovers)
+        error = StopIncomplete(
+            f"{self.name} stopped, but {len(leftovers)} handler(s) never returned: {names}; "
+            "host: process lets the next stop end them"
+        )
+        stacks = "\n".join(f"{left.name}:\n{left.stack}" for left in leftovers)
+        failure = {"type": "StopIncomplete", "message": str(error), "traceback": stacks}
+        self._move("failed", why="stop", error=failure)
+        return error
+
+    # -- when it ends by itself ---------------------------------------------------------------
+
+    def _hand_over(self, host: Host, error: BaseException | None) -> None:
+        threading.Thread(
+            target=self._ended, args=(host, error), name=f"{self.name}-end", daemon=True
+        ).start()
+
+    def _ended(self, host: Host, error: BaseException | None) -> None:
+        with self._lifecycle:
+            if self._host is not host:
+                return  # somebody stopped it meanwhile
+            running = self._running
+            assert running is not None
+            ran = time.time() - self._since
+            self._move("draining", why="ended" if error is not None else "requests")
+            # Nobody asked for this end: those being served are let finish, however long it takes.
+            leftovers = self._end(threading.TIMEOUT_MAX if error is None else 0.0)
+            if ran > max(running.restart.maximum_delay, HEALTHY_SECONDS):
+                self._attempts = 0
+            failure = failure_of(error) if error is not None else None
+            if leftovers:
+                self._left_behind(leftovers)
+            elif self._is_to_restart(running, failed=error is not None):
+                self._move("backoff", why="ended", error=failure)
+                self._retry_later(running)
+            elif error is not None:
+                self._move("failed", why="ended", error=failure)
+            else:
+                self._move("stopped", why="requests")
+
+    def _is_to_restart(self, running: ServiceDefinition, *, failed: bool) -> bool:
+        restart = running.restart
+        if self._one_shot or (restart.attempts is not None and self._attempts >= restart.attempts):
+            return False
+        return restart.policy == "always" or (failed and restart.policy == "on-failure")
+
+    def _retry_later(self, running: ServiceDefinition) -> None:
+        restart = running.restart
+        delay = min(restart.maximum_delay, restart.delay * 2.0 ** min(self._attempts, 30))
+        self._attempts += 1
+        generation = self._generation
+        self._timekeeper.later(
+            delay * random.uniform(0.9, 1.1), lambda: self._retry(generation, running)
+        )
+
+    def _retry(self, generation: int, running: ServiceDefinition) -> None:
+        with self._lifecycle:
+            if self._state != "backoff" or self._generation != generation:
+                return  # stopped, or started by hand, meanwhile
+            self._restarts += 1
+            again = self._is_to_restart(running, failed=True)
+            try:
+                self._begin(why="restart", on_failure="backoff" if again else "failed")
+            except StartFailed:
+                if again:
+                    self._retry_later(running)

@@ -1,0 +1,188 @@
+"""What is, as it is shown: the views that the engine gives of its services and connections.
+
+The shapes are the contract's own; times are UTC, durations seconds, sizes bytes, rates per second.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from socketdeck.connections import Connection
+
+State = Literal[
+    "stopped", "starting", "running", "suspended", "draining", "stopping", "backoff", "failed"
+]
+
+
+class View(BaseModel):
+    """What all views share."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Failure(View):
+    """An exception: its type, what it said, and where it came from."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+class Traffic(View):
+    """Bytes, or messages, by direction; a message is one call of recv or send, or a datagram."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    in_: int = Field(0, alias="in")
+    out: int = 0
+
+
+class Waiting(View):
+    """Who waits to be served: in the kernel's listen queue, and in a pool's own."""
+
+    backlog: int | None = None
+    queue: int = 0
+
+
+class ConnectionFigures(View):
+    """A service's connections, since it was created or the panel started."""
+
+    open: int = 0
+    total: int = 0
+    rejected: int = 0
+    waiting: Waiting = Field(default_factory=Waiting)
+
+
+class Rates(View):
+    """What happened a second, over a window that ends now."""
+
+    connections: float = 0.0
+    bytes_in: float = 0.0
+    bytes_out: float = 0.0
+    messages_in: float = 0.0
+    messages_out: float = 0.0
+
+
+class Handling(View):
+    """How long `handle` took, in seconds, over the last finished requests; null where none did."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class ServiceStatus(View):
+    """What is known of a service at one moment."""
+
+    state: State
+    since: datetime
+    address: str | None = Field(None, description="as bound")
+    host: Literal["thread", "process"]
+    pids: list[int] = Field(default_factory=list)
+    threads: int = 0
+    generation: int = Field(0, description="how many times it was started")
+    restarts: int = 0
+    pending_changes: list[str] = Field(default_factory=list)
+    last_error: Failure | None = None
+    connections: ConnectionFigures = Field(default_factory=ConnectionFigures)
+    bytes: Traffic = Field(default_factory=Traffic)
+    messages: Traffic = Field(default_factory=Traffic)
+    errors: int = 0
+    closed: dict[str, int] = Field(default_factory=dict)
+    rates: dict[str, Rates] = Field(default_factory=dict, description='by window: "1s", "10s", "60s"')
+    handling: Handling = Field(default_factory=Handling)
+
+
+class PeerCredentials(View):
+    """Who is at the other end of a Unix socket (SO_PEERCRED, unix(7))."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+class Kernel(View):
+    """What the kernel says of a live TCP connection (TCP_INFO, tcp(7)); times in seconds."""
+
+    rtt: float
+    rtt_variance: float
+    retransmits: int
+    send_queue: int
+    receive_queue: int
+    congestion_window: int
+
+
+class ConnectionView(View):
+    """One connection, or for datagrams one flow."""
+
+    id: int
+    service: str
+    transport: str
+    state: Literal["open", "closed"]
+    peer: str | None
+    local: str | None
+    opened_at: datetime
+    closed_at: datetime | None = None
+    duration: float
+    last_activity: datetime
+    idle: float | None = None
+    bytes: Traffic
+    messages: Traffic
+    close_reason: str | None = None
+    error: Failure | None = None
+    tls: dict[str, Any] | None = None
+    peer_credentials: PeerCredentials | None = None
+    kernel: Kernel | None = None
+    pid: int | None = None
+    thread: str | None = None
+    generation: int
+    faults: list[str] = Field(default_factory=list)
+
+
+def moment(epoch_seconds: float) -> datetime:
+    """A time as the contract shows it: aware, in UTC, to the microsecond."""
+    return datetime.fromtimestamp(epoch_seconds, UTC)
+
+
+def connection_view(connection: Connection) -> ConnectionView:
+    """A connection as the contract shows it, at this moment."""
+    now = time.time()
+    closed_at, control = connection.closed_at, connection.control
+    kernel = credentials = error = None
+    if closed_at is None and control is not None and connection.transport == "tcp":
+        figures = control.kernel(connection)
+        kernel = Kernel.model_construct(**figures) if figures is not None else None
+    if connection.peer_credentials is not None:
+        pid, uid, gid = connection.peer_credentials
+        credentials = PeerCredentials.model_construct(pid=pid, uid=uid, gid=gid)
+    if connection.error is not None:
+        error = Failure.model_construct(**connection.error)
+    return ConnectionView.model_construct(
+        id=connection.id,
+        service=connection.service or "",
+        transport=connection.transport,
+        state="open" if closed_at is None else "closed",
+        peer=connection.peer,
+        local=connection.local,
+        opened_at=moment(connection.opened_at),
+        closed_at=None if closed_at is None else moment(closed_at),
+        duration=(closed_at or now) - connection.opened_at,
+        last_activity=moment(connection.last_activity),
+        idle=None if closed_at else max(0.0, now - connection.last_activity),
+        bytes=Traffic.model_construct(in_=connection.bytes_in, out=connection.bytes_out),
+        messages=Traffic.model_construct(in_=connection.messages_in, out=connection.messages_out),
+        close_reason=connection.close_reason,
+        error=error,
+        tls=None,
+        peer_credentials=credentials,
+        kernel=kernel,
+        pid=connection.pid,
+        thread=connection.thread,
+        generation=connection.generation,
+        faults=[],
+    )

@@ -1,0 +1,382 @@
+"""The tapped sockets: the only code between a handler and the kernel.
+
+A tapped socket *is* a socket (a subclass of `socket.socket`), so that whatever a handler does with
+one works as before; a wrapper that delegates would fail `isinstance`, `selectors` and
+`socket.socket.recv(s)`. There is a class for each level of looking, with the same layout, so that a
+level is switched on a live connection by assigning `__class__`. `OffSocket` overrides nothing on the
+data path and costs nothing there.
+
+What is counted: every method that moves data. A peek (MSG_PEEK) is not a read. What goes round the
+methods, `os.read` on the descriptor or a socket made from it by `detach`, is seen by the kernel only.
+
+A connection ends when its socket is really closed, which an open `makefile` delays; a socket that is
+collected without having been closed ends it as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from socketdeck.journal import IN, OUT
+
+if TYPE_CHECKING:
+    from socketdeck.connections import Connection
+
+_PEER_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+_PATH_FAILED = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EIO}
+
+_recv = socket.socket.recv
+_recv_into = socket.socket.recv_into
+_send = socket.socket.send
+_sendall = socket.socket.sendall
+_now = time.time
+
+
+def kept(buffer: Any, length: int, limit: int) -> bytes:
+    """The first `length` bytes of a buffer as bytes of their own, at most `limit` (0: all)."""
+    if limit and length > limit:
+        length = limit
+    if buffer.__class__ is bytes:
+        return buffer if len(buffer) == length else buffer[:length]  # type: ignore[no-any-return]
+    view = memoryview(buffer)
+    return bytes(view.cast("B")[:length]) if view.c_contiguous else view.tobytes()[:length]
+
+
+class TappedSocket(socket.socket):
+    """An accepted socket that knows its connection. Subclasses differ in how closely they look."""
+
+    __slots__ = ("connection",)
+    connection: Connection
+
+    def _real_close(self, *arguments: Any) -> None:
+        """Called by `socket` when the last user (a `makefile`, the socket itself) closes."""
+        super()._real_close(*arguments)  # type: ignore[misc]
+        self._ended()
+
+    def detach(self) -> int:
+        """Give the descriptor away: it is not looked at any more, but the connection goes on."""
+        connection = self.connection
+        descriptor = super().detach()
+        if descriptor >= 0 and connection.control is not None:
+            connection.control.detached(connection, descriptor)
+        return descriptor
+
+    def dup(self) -> TappedSocket:
+        """A second handle on the same connection, which ends with the last of them."""
+        twin = super().dup()
+        twin.connection = self.connection
+        self.connection.handles += 1
+        return twin
+
+    def __del__(self) -> None:
+        collected_open = self.fileno() >= 0
+        super().__del__()  # type: ignore[misc]
+        if collected_open:
+            self._ended()
+
+    def _ended(self) -> None:
+        try:
+            connection = self.connection
+        except AttributeError:
+            return  # it failed before it was given one
+        connection.handles -= 1
+        if connection.handles <= 0 and connection.control is not None:
+            connection.control.ended(connection)
+
+
+class OffSocket(TappedSocket):
+    """Level `off`: data passes by the kernel's own methods."""
+
+    __slots__ = ()
+
+
+class CountersSocket(TappedSocket):
+    """Level `counters`: bytes and messages by count. The levels above it say more of each."""
+
+    __slots__ = ()
+
+    def _received(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_in += length
+        connection.messages_in += 1
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+    def _sent(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+    def _ending(self) -> None:
+        """The peer has sent its last byte, and the handler has seen it."""
+        self.connection.peer_ended = True
+
+    def _failed(self, error: OSError) -> None:
+        connection = self.connection
+        if error.errno in _PEER_RESET:
+            connection.reset = True
+        elif error.errno in _PATH_FAILED:
+            connection.io_failed = True
+
+    # -- in -----------------------------------------------------------------------------------
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        try:
+            data = _recv(self, bufsize, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if data:
+            if not flags & socket.MSG_PEEK:
+                self._received(len(data), data)
+        elif bufsize:
+            self._ending()
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        try:
+            length = _recv_into(self, buffer, nbytes, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if length:
+            if not flags & socket.MSG_PEEK:
+                self._received(length, buffer)
+        elif len(buffer):
+            self._ending()
+        return length
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        try:
+            data, address = super().recvfrom(bufsize, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        self._read(data, bufsize, flags)
+        return data, address
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        try:
+            length, address = super().recvfrom_into(buffer, nbytes, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        self._read(memoryview(buffer).cast("B")[:length], len(buffer), flags)
+        return length, address
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        try:
+            found = super().recvmsg(bufsize, ancbufsize, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        self._read(found[0], bufsize, flags)
+        return found
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> Any:
+        parts = list(buffers)
+        try:
+            found = super().recvmsg_into(parts, ancbufsize, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        whole = b"".join(memoryview(part).cast("B") for part in parts)
+        self._read(whole[: found[0]], len(whole), flags)
+        return found
+
+    def _read(self, data: Any, asked: int, flags: int) -> None:
+        if len(data):
+            if not flags & socket.MSG_PEEK:
+                self._received(len(data), data)
+        elif asked:
+            self._ending()
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        try:
+            length = _send(self, data, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if length:
+            self._sent(length, data)
+        return length
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        try:
+            _sendall(self, data, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        if length:
+            self._sent(length, data)
+
+    def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
+        try:
+            length = super().sendto(data, *rest)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if length:
+            self._sent(length, data)
+        return length
+
+    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:  # type: ignore[override]
+        parts = [memoryview(part) for part in buffers]
+        try:
+            length = super().sendmsg(parts, *rest)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if length:
+            self._sent(length, b"".join(parts))
+        return length
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """os.sendfile goes round `send`; where `socket` falls back to that, it is counted there."""
+        connection = self.connection
+        before = connection.bytes_out
+        try:
+            length = super().sendfile(file, offset, count)
+        except OSError as error:
+            self._failed(error)
+            raise
+        unseen = length - (connection.bytes_out - before)
+        if unseen > 0:
+            self._sent(unseen, b"")
+        return length
+
+
+class EventsSocket(CountersSocket):
+    """Level `events`: and an event for each message, without its bytes."""
+
+    __slots__ = ()
+
+    def _received(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_in += length
+        connection.messages_in += 1
+        connection.append((connection.number(), _now(), connection.origin, IN, length, None))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+    def _sent(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        connection.append((connection.number(), _now(), connection.origin, OUT, length, None))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+
+class PayloadSocket(CountersSocket):
+    """Level `payload`: and the first bytes of each."""
+
+    __slots__ = ()
+
+    def _received(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_in += length
+        connection.messages_in += 1
+        seen = kept(buffer, length, connection.prefix)
+        connection.append((connection.number(), _now(), connection.origin, IN, length, seen))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+    def _sent(self, length: int, buffer: Any) -> None:
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        seen = kept(buffer, length, connection.prefix)
+        connection.append((connection.number(), _now(), connection.origin, OUT, length, seen))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
+
+
+SOCKET_CLASSES: dict[str, type[TappedSocket]] = {
+    "off": OffSocket,
+    "counters": CountersSocket,
+    "events": EventsSocket,
+    "payload": PayloadSocket,
+}
+
+
+class ListeningSocket(socket.socket):
+    """A listening stream socket whose `accept` gives tapped sockets, for a watch to look at.
+
+    A server's own socket becomes one by `tap_listener`; `get_request`, stock or overridden, is none
+    the wiser.
+    """
+
+    __slots__ = ()
+    watch: Any
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        descriptor, address = self._accept()  # type: ignore[attr-defined]
+        accepted = self.watch.socket_class(self.family, self.type, self.proto, fileno=descriptor)
+        if socket.getdefaulttimeout() is None and self.gettimeout():
+            accepted.setblocking(True)
+        self.watch.meet(accepted, address)
+        return accepted, address
+
+
+class DatagramSocket(socket.socket):
+    """A bound datagram socket that tells its watch of each datagram by its peer."""
+
+    __slots__ = ()
+    watch: Any
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        data, address = super().recvfrom(bufsize, flags)
+        if not flags & socket.MSG_PEEK:
+            self.watch.received(address, data)
+        return data, address
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        length, address = super().recvfrom_into(buffer, nbytes, flags)
+        if not flags & socket.MSG_PEEK:
+            self.watch.received(address, bytes(memoryview(buffer).cast("B")[:length]))
+        return length, address
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+        found = super().recvmsg(bufsize, ancbufsize, flags)
+        if not flags & socket.MSG_PEEK:
+            self.watch.received(found[3], found[0])
+        return found
+
+    def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
+        length = super().sendto(data, *rest)
+        self.watch.sent(rest[-1], length, data)
+        return length
+
+    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:  # type: ignore[override]
+        parts = [memoryview(part) for part in buffers]
+        length = super().sendmsg(parts, *rest)
+        if len(rest) >= 3 and rest[2] is not None:
+            self.watch.sent(rest[2], length, b"".join(parts))
+        return length
+
+
+def tap_listener(listening: socket.socket, watch: Any) -> None:
+    """Have a server's socket tell `watch` of what comes in; it stays the object that it is.
+
+    A class is made for it, with the same layout: an existing socket has no room for an attribute.
+    """
+    kind = ListeningSocket if listening.type == socket.SOCK_STREAM else DatagramSocket
+    listening.__class__ = type(kind.__name__, (kind,), {"__slots__": (), "watch": watch})

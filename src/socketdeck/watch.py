@@ -1,0 +1,330 @@
+"""`Watch`: what looks at one run of a server, from its sockets' births to their ends.
+
+The managed server calls it where `BaseServer` has its hooks, the tapped sockets where they end. It
+is the near end of the road: it makes connections, shows them, notes what a handler raised, and says
+when and why each ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import struct
+import threading
+import time
+import traceback
+import weakref
+from collections import deque
+from typing import Any
+
+from socketdeck import output
+from socketdeck.connections import Connection, ConnectionTable, Tally
+from socketdeck.errors import Unsupported
+from socketdeck.journal import IN, OUT
+from socketdeck.peer import peer_text
+from socketdeck.tap import SOCKET_CLASSES, TappedSocket, kept
+
+TRACEBACK_CHARACTERS = 16_384
+FLOWS = 10_000
+FLOW_IDLE_SECONDS = 30.0
+_TCP_INFO_BYTES = 104
+_AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
+_POLLRDHUP = getattr(select, "POLLRDHUP", 0)
+
+
+def failure_of(error: BaseException) -> dict[str, Any]:
+    """An exception as it is kept and shown: the fields of `status.Failure`.
+
+    A long traceback is cut in its middle.
+    """
+    text = "".join(traceback.format_exception(error))
+    if len(text) > TRACEBACK_CHARACTERS:
+        half = TRACEBACK_CHARACTERS // 2
+        text = f"{text[:half]}\n  ... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+    message = str(error)
+    return {
+        "type": type(error).__name__,
+        "message": message[:TRACEBACK_CHARACTERS],
+        "traceback": text,
+    }
+
+
+class Watch:
+    """Looks at one run of one service's server. Its service makes it and drops it."""
+
+    def __init__(
+        self,
+        *,
+        table: ConnectionTable,
+        tally: Tally,
+        service: str | None,
+        transport: str,
+        generation: int = 1,
+        level: str = "payload",
+        prefix: int = 256,
+        local: str | None = None,
+    ) -> None:
+        self.table = table
+        self.tally = tally
+        self.service = service
+        self.transport = transport
+        self.generation = generation
+        self.level = level
+        self.prefix = prefix
+        self.local = local
+        self.socket_class: type[TappedSocket] = SOCKET_CLASSES[level]
+        self.threads: dict[threading.Thread, Connection | None] = {}
+        """The threads that are in a handler, by themselves: each enters and leaves on its own."""
+        self.finished: deque[threading.Thread] = deque(maxlen=64)
+        """The last to leave a handler: they may still be on their way out."""
+        self.flows: dict[Any, Connection] = {}
+        self._flows_lock = threading.Lock()
+
+    # -- streams ------------------------------------------------------------------------------
+
+    def meet(self, accepted: TappedSocket, client_address: Any) -> Connection:
+        """A connection for a socket just accepted; nobody is shown it before `admit`."""
+        connection = self._connection(client_address)
+        connection.socket = weakref.ref(accepted)
+        accepted.connection = connection
+        if self.local is None:
+            with contextlib.suppress(OSError):
+                connection.local = peer_text(accepted.getsockname())
+        if self.transport == "unix":
+            connection.peer_credentials = _credentials(accepted)
+        return connection
+
+    def admit(self, connection: Connection) -> None:
+        """The server takes it: from now on it is shown."""
+        self.table.opened(connection)
+
+    def refuse(self, connection: Connection | None, client_address: Any, reason: str) -> None:
+        """The server turns it away: an event and a count."""
+        if connection is not None:
+            connection.control = None
+        with self.tally.lock:
+            self.tally.rejected += 1
+        data = {"reason": reason, "peer": peer_text(client_address)}
+        self.table.journal.record((self.service, None), "connection.rejected", data)
+
+    def find(self, request: Any, client_address: Any) -> Connection | None:
+        """The connection that a request of socketserver belongs to, where it is one of ours."""
+        if isinstance(request, TappedSocket):
+            return getattr(request, "connection", None)
+        if isinstance(request, tuple):
+            return self.flow(client_address)
+        return None
+
+    # -- datagrams ----------------------------------------------------------------------------
+
+    def flow(self, client_address: Any) -> Connection:
+        """The flow of a peer, opened at its first datagram; unnamed Unix senders share one."""
+        key = client_address or None
+        found = self.flows.get(key)
+        if found is not None:
+            return found
+        with self._flows_lock:
+            found = self.flows.get(key)
+            if found is not None:
+                return found
+            if len(self.flows) >= FLOWS:
+                self.forget(next(iter(self.flows.values())), "flow_expired")
+            connection = self._connection(client_address)
+            self.flows[key] = connection
+        self.table.opened(connection)
+        return connection
+
+    def received(self, client_address: Any, data: bytes) -> None:
+        """A datagram came in."""
+        self._datagram(self.flow(client_address), IN, len(data), data)
+
+    def sent(self, client_address: Any, length: int, data: Any) -> None:
+        """A datagram went out."""
+        self._datagram(self.flow(client_address), OUT, length, data)
+
+    def _datagram(self, flow: Connection, direction: int, length: int, data: Any) -> None:
+        level = self.level
+        if level == "off":
+            return
+        if level != "counters":
+            seen = kept(data, length, self.prefix) if level == "payload" else None
+            record = (flow.number(), time.time(), flow.origin, direction, length, seen)
+            flow.append(record)
+        if direction == IN:
+            flow.count_in(length)
+        else:
+            flow.count_out(length)
+
+    def forget(self, flow: Connection, reason: str) -> None:
+        """End a flow; the peer's next datagram opens another."""
+        self.flows.pop(flow.client_address or None, None)
+        self.table.closed(flow, flow.wish or reason)
+
+    def expire_flows(self) -> float | None:
+        """Forget the flows idle for `FLOW_IDLE_SECONDS`; seconds until the next look, if any."""
+        now = time.time()
+        next_look = None
+        for flow in list(self.flows.values()):
+            if flow.changed:
+                flow.settle(now)
+            left = flow.last_activity + FLOW_IDLE_SECONDS - now
+            if left <= 0:
+                self.forget(flow, "flow_expired")
+            elif next_look is None or left < next_look:
+                next_look = left
+        return next_look
+
+    # -- handlers -----------------------------------------------------------------------------
+
+    def begin(self, connection: Connection | None) -> None:
+        """This thread enters a handler."""
+        thread = threading.current_thread()
+        self.threads[thread] = connection
+        if connection is not None:
+            connection.thread = thread.name
+            connection.pid = os.getpid()
+            connection.handling_since = time.monotonic()
+            output.begin(connection)
+
+    def finish(self, connection: Connection | None) -> None:
+        """This thread leaves the handler."""
+        if connection is not None:
+            output.finish()
+            since, connection.handling_since = connection.handling_since, None
+            if since is not None:
+                self.tally.handled(time.monotonic() - since)
+            if self.level == "off" and self.transport in ("tcp", "unix"):
+                self._ask_kernel_how_it_ended(connection)
+        thread = threading.current_thread()
+        self.finished.append(thread)
+        self.threads.pop(thread, None)
+
+    def raised(self, connection: Connection | None, error: BaseException) -> None:
+        """A handler, or the server around it, raised; told once for each exception."""
+        if output.current.raised is error:
+            return
+        output.current.raised = error
+        failure = failure_of(error)
+        with self.tally.lock:
+            self.tally.errors += 1
+        if connection is not None:
+            connection.error = failure
+        origin = connection.origin if connection is not None else (self.service, None)
+        self.table.journal.record(origin, "connection.error", failure)
+
+    # -- the far side (connections.Control) ---------------------------------------------------
+
+    def close(self, connection: Connection, how: str) -> None:
+        """End a connection from outside: its handler's next call sees the end."""
+        found = connection.socket() if connection.socket is not None else None
+        if self.transport in ("udp", "unixgram"):
+            if how == "reset":
+                raise Unsupported("a flow cannot be reset; it has no connection to break")
+            self.forget(connection, "killed")
+            return
+        if how == "reset" and self.transport != "tcp":
+            raise Unsupported("only TCP connections can be reset; close this one instead")
+        if found is None:
+            return
+        # socket.socket's own methods: what is being closed here is not the handler's doing.
+        if how == "reset":
+            reset(found)
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+    def ended(self, connection: Connection) -> None:
+        """Its last socket is closed."""
+        self.table.closed(connection)
+
+    def detached(self, connection: Connection, descriptor: int) -> None:
+        """Its handler went on without the socket: the end of the handler is all that is seen."""
+        connection.socket = None
+
+    def kernel(self, connection: Connection) -> dict[str, Any] | None:
+        """TCP_INFO and the queues of a live connection (tcp(7), sockios.h)."""
+        found = connection.socket() if connection.socket is not None else None
+        return None if found is None else _kernel(found)
+
+    def say(self, stream: str, text: str) -> None:
+        """Something about the service itself that its user should read."""
+        data = {"stream": stream, "text": text}
+        self.table.journal.record((self.service, None), "service.log", data)
+
+    def _connection(self, client_address: Any) -> Connection:
+        connection = Connection(
+            self.table,
+            self.tally,
+            self.service,
+            self.transport,
+            self.generation,
+            client_address,
+            self,
+            self.prefix,
+        )
+        connection.local = self.local
+        return connection
+
+    def _ask_kernel_how_it_ended(self, connection: Connection) -> None:
+        """At level `off` nobody has seen the peer's end go by."""
+        found = connection.socket() if connection.socket is not None else None
+        if found is None or found.fileno() < 0 or not _POLLRDHUP:
+            return
+        poll = select.poll()
+        poll.register(found.fileno(), _POLLRDHUP)
+        for _, events in poll.poll(0):
+            connection.reset = bool(events & select.POLLERR)
+            connection.peer_ended = bool(events & _POLLRDHUP)
+
+
+def reset(found: socket.socket) -> None:
+    """Break a TCP connection with RST, at once, and wake whoever waits on it.
+
+    `connect` to AF_UNSPEC dissolves it (connect(2)); SO_LINGER with zero seconds is what remains
+    where that is refused, and sends the RST when the handler closes (tcp(7), socket(7)).
+    """
+    import ctypes  # here alone: it is large, and a forking child that never breaks anything lean
+
+    with contextlib.suppress(OSError):
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        ctypes.CDLL(None).connect(found.fileno(), _AF_UNSPEC, len(_AF_UNSPEC))
+
+
+def _credentials(accepted: socket.socket) -> tuple[int, int, int] | None:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    try:
+        raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except OSError:
+        return None
+    return struct.unpack("3i", raw)  # type: ignore[return-value]
+
+
+def _kernel(found: socket.socket) -> dict[str, Any] | None:
+    if not hasattr(socket, "TCP_INFO"):
+        return None
+    try:
+        raw = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        send_queue, receive_queue = _queue(found, _SIOCOUTQ), _queue(found, _SIOCINQ)
+    except OSError:
+        return None
+    fields = struct.unpack_from("=8B24I", raw)
+    return {
+        "rtt": fields[8 + 15] / 1e6,
+        "rtt_variance": fields[8 + 16] / 1e6,
+        "retransmits": fields[8 + 23],
+        "send_queue": send_queue,
+        "receive_queue": receive_queue,
+        "congestion_window": fields[8 + 18],
+    }
+
+
+_SIOCINQ = 0x541B
+_SIOCOUTQ = 0x5411
+
+
+def _queue(found: socket.socket, request: int) -> int:
+    answer = fcntl.ioctl(found.fileno(), request, b"\0\0\0\0")
+    return int(struct.unpack("i", answer)[0])
