@@ -25,7 +25,7 @@ TRANSPORTS: tuple[Transport, ...] = ("tcp", "udp", "unix", "unixgram")
 UNIX_PATH_MAXIMUM_BYTES = 107
 """Of `sun_path`'s 108 bytes one is the closing NUL (unix(7))."""
 
-_INET = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\d{1,5})")
+_INET = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import socket
 import socketserver
 import threading
 from typing import TYPE_CHECKING, Any
@@ -300,8 +301,12 @@ class ReapingForkingMixIn(socketserver.ForkingMixIn, _Server):
                 self.leave_child(status)
 
     def in_child(self, connection: Any) -> None:
-        """The child's first act: give up the port, so that a stopped service's is free."""
-        self.socket.close()
+        """The child's first act: give up the port, so that a stopped service's is free.
+
+        A datagram's handler answers by the server's own socket, and keeps it.
+        """
+        if self.socket_type == socket.SOCK_STREAM:
+            self.socket.close()
         if self.watch is not None:
             self.watch.in_child(connection)
 

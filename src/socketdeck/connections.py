@@ -22,7 +22,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from socketdeck.errors import UnknownConnection
+from socketdeck.errors import UnknownConnection, Unsupported
 from socketdeck.journal import Journal, Origin
 from socketdeck.peer import peer_text
 
@@ -69,6 +69,8 @@ class Tally:
         self.messages_in = 0
         self.messages_out = 0
         self.closed: Counter[str] = Counter()
+        self.expect_idle_flows: Callable[[], None] = lambda: None
+        """Called when the first of a service's flows opens: they end by being idle."""
         self._handling: deque[float] = deque(maxlen=HANDLING_KEPT)
         self._buckets: deque[list[float]] = deque(maxlen=max(WINDOWS_SECONDS) + 1)
 
@@ -251,6 +253,14 @@ class Connection:
                 more = [after - already for after, already in zip(seen, before)]
                 tally.account(self, more, now)
 
+    def add_counted(self, more: list[int], now: float) -> None:
+        """What a child process counted of it: bytes in and out, messages in and out."""
+        self.bytes_in += more[0]
+        self.bytes_out += more[1]
+        self.messages_in += more[2]
+        self.messages_out += more[3]
+        self.settle(now)
+
     def count_in(self, length: int) -> None:
         """One message came in: counters only, at any level but `off`."""
         self.bytes_in += length
@@ -282,8 +292,11 @@ class Connection:
     def close(self, how: str = "close", reason: str = "killed") -> None:
         """End it from outside: `close` sends FIN, `reset` RST (TCP only); returns at once.
 
-        Its handler sees the end of the stream. For a flow: it is forgotten.
+        Its handler sees the end of the stream. For a flow: it is forgotten. `Unsupported` where a
+        reset is asked of anything but TCP.
         """
+        if how == "reset" and self.transport != "tcp":
+            raise Unsupported("only a TCP connection can be reset; close this one instead")
         if not self.is_open:
             return
         if self.wish is None:
@@ -327,6 +340,8 @@ class ConnectionTable:
     def show(self, connection: Connection) -> None:
         """Have it in the tables of open ones; whoever calls this says that it is open."""
         tally = connection.tally
+        if connection.transport in ("udp", "unixgram") and not tally.open:
+            tally.expect_idle_flows()
         with tally.lock:
             tally.open[connection.id] = connection
             tally.total += 1

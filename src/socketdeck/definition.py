@@ -45,6 +45,12 @@ class Restart(Part):
         None, description="restarts in a row after which it is left failed; null: no end"
     )
 
+    @model_validator(mode="after")
+    def _delays_agree(self) -> Self:
+        if self.maximum_delay < self.delay:
+            raise PydanticCustomError("restart", "maximum_delay must not be less than delay")
+        return self
+
 
 class Limits(Part):
     """Bounds on what the service takes on."""
@@ -162,14 +168,6 @@ class ServiceDefinition(Part):
             return str(Address.parse(text))
         except AddressError as error:
             raise PydanticCustomError("address", "{why}", {"why": str(error)}) from None
-
-    @model_validator(mode="after")
-    def _parts_agree(self) -> Self:
-        if self.restart.maximum_delay < self.restart.delay:
-            raise PydanticCustomError(
-                "restart", "restart.maximum_delay must not be less than restart.delay"
-            )
-        return self
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> ServiceDefinition:

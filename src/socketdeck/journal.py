@@ -112,8 +112,9 @@ class Subscription:
         self._batches: deque[tuple[list[Event], int]] = deque()  # guarded by _arrived
         self._held = 0
         self._held_bytes = 0
-        self._lost: tuple[int, int, int] | None = None  # count, from_seq, to_seq
+        self._lost: tuple[int, int] | None = None  # from_seq, to_seq
         self._closed = False
+        self._woken = False
         self._arrived = threading.Condition()
 
     def put(self, batch: list[Event], weight: int) -> None:
@@ -131,22 +132,31 @@ class Subscription:
     def take(self, timeout: float | None = None) -> list[Event]:
         """All that has arrived, oldest first; blocks up to `timeout` seconds for the first.
 
-        Empty at the timeout, and once the subscription is closed. Where events were lost, an
+        Empty at the timeout, when woken, and once the subscription is closed. Where events were lost, an
         `events.dropped` stands first in their place.
         """
         with self._arrived:
-            self._arrived.wait_for(lambda: self._batches or self._closed, timeout)
+            self._arrived.wait_for(lambda: self._batches or self._woken or self._closed, timeout)
+            self._woken = False
             batches, self._batches = self._batches, deque()
             self._held = self._held_bytes = 0
             lost, self._lost = self._lost, None
         events = [event for batch, _ in batches for event in batch]
         if lost is not None:
-            events.insert(0, dropped_event(lost[0], lost[1], lost[2], f"reader {self.name}"))
+            from_seq, to_seq = lost
+            count = to_seq - from_seq + 1  # with those that an events.dropped among them stood for
+            events.insert(0, dropped_event(count, from_seq, to_seq, f"reader {self.name}"))
         return events
 
     @property
     def closed(self) -> bool:
         return self._closed
+
+    def wake(self) -> None:
+        """Have a reader that waits in `take` return with what there is."""
+        with self._arrived:
+            self._woken = True
+            self._arrived.notify_all()
 
     def close(self) -> None:
         """End it; a reader that waits in `take` returns. May be called twice."""
@@ -158,10 +168,11 @@ class Subscription:
     def _lose(self, batch: list[Event], weight: int) -> None:
         self._held -= len(batch)
         self._held_bytes -= weight
-        count, first = len(batch), batch[0].seq
+        first, last = batch[0], batch[-1].seq
+        from_seq = first.data["from_seq"] if first.kind == "events.dropped" else first.seq
         if self._lost is not None:
-            count, first = count + self._lost[0], self._lost[1]
-        self._lost = (count, first, batch[-1].seq)
+            from_seq = self._lost[0]
+        self._lost = (from_seq, last)
 
 
 def dropped_event(
@@ -336,7 +347,8 @@ class Journal:
             self._drained += count
             self._highest = max(self._highest, records[-1][0])
             self._publish(folded(records) if count > FOLD_ABOVE_RECORDS else map(_draft, records))
-        if was_full or self._missing:
+        # The inbox may have been full for a moment only, between two looks at its length.
+        if was_full or self._missing or self._highest >= self._drained + self.dropped:
             self._settle_loss(time.monotonic())
         return found + count
 

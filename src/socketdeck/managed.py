@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
 from socketdeck.connections import ConnectionTable, Tally
 from socketdeck.journal import Journal
-from socketdeck.tap import TappedSocket, tap_listener
+from socketdeck.tap import TappedSocket
+from socketdeck.tap_listening import tap_listener
 from socketdeck.waker import Waker
 from socketdeck.watch import Watch
 
@@ -48,6 +49,7 @@ class ManagedMixIn(socketserver.BaseServer):
     watch: Watch | None = None
     thread_prefix = "socketdeck"
     accepting_paused = False
+    _accepts_no_more = False
     _stop_asked = False
     _serving: threading.Event | None = None
     _waker: Waker | None = None
@@ -78,16 +80,12 @@ class ManagedMixIn(socketserver.BaseServer):
 
     def serve(self, interval: float | None) -> None:
         """The loop itself: wait for a request, a wake-up, or at most `interval` seconds."""
-        waker = self._ensure_waker()
-        poll = self._poll = select.poll()
-        callbacks = self._callbacks = self._callbacks or {}
-        for descriptor in (waker.fileno(), *callbacks):
-            poll.register(descriptor, select.POLLIN)
+        waker, callbacks, poll = self._prepare_poll()
         listening = self.fileno()
         accepting = False
         batch = ACCEPTED_AT_ONCE if self.never_blocks else 1
         while self.keep_serving():
-            wanted = not (self.accepting_paused or self._exhausted)
+            wanted = not (self.accepting_paused or self._exhausted or self._accepts_no_more)
             if wanted != accepting:
                 accepting = wanted
                 if wanted:
@@ -117,18 +115,18 @@ class ManagedMixIn(socketserver.BaseServer):
         """Handle one request, or `handle_timeout` after `timeout` seconds, or none if shut down."""
         own = self.socket.gettimeout() or None  # type: ignore[attr-defined]
         limits = [limit for limit in (own, self.timeout) if limit is not None]
-        poll = select.poll()
-        poll.register(self._ensure_waker().fileno(), select.POLLIN)
+        waker, callbacks, poll = self._prepare_poll()
         poll.register(self.fileno(), select.POLLIN)
-        while not self._stop_asked:
+        while not (self._stop_asked or self._accepts_no_more):
             ready = poll.poll(min(limits) * 1000 if limits else None)
             if not ready:
                 return self.handle_timeout()
-            self._nothing_left = False
-            if any(descriptor == self.fileno() for descriptor, _ in ready):
-                self._handle_request_noblock()  # type: ignore[attr-defined]
-                if not self._nothing_left or not self.never_blocks:
-                    self.requests_handled += 1
+            for descriptor, _ in ready:
+                if descriptor in callbacks:
+                    callbacks[descriptor]()
+                elif descriptor == waker.fileno():
+                    waker.clear()
+                elif not self._accepts_no_more and self._handle_one():
                     return None
         return None
 
@@ -173,11 +171,33 @@ class ManagedMixIn(socketserver.BaseServer):
         if self._callbacks is not None and self._callbacks.pop(descriptor, None) is not None:
             self._poll.unregister(descriptor)
 
+    def accept_no_more(self) -> None:
+        """Give up the port, and go on with what else the loop does; for the serving thread."""
+        self._accepts_no_more = True
+        self.socket.close()  # type: ignore[attr-defined]
+
+    def _prepare_poll(self) -> tuple[Waker, dict[int, Callable[[], None]], Any]:
+        waker = self._ensure_waker()
+        callbacks = self._callbacks = {} if self._callbacks is None else self._callbacks
+        poll = self._poll = select.poll()
+        for descriptor in (waker.fileno(), *callbacks):
+            poll.register(descriptor, select.POLLIN)
+        return waker, callbacks, poll
+
+    def _handle_one(self) -> bool:
+        """Handle the request that is there; false where it was gone."""
+        self._nothing_left = False
+        self._handle_request_noblock()  # type: ignore[attr-defined]
+        if self._nothing_left and self.never_blocks:
+            return False
+        self.requests_handled += 1
+        return True
+
     def _handle_ready(self, batch: int) -> None:
         self._nothing_left = False
         for _ in range(batch):
             self._handle_request_noblock()  # type: ignore[attr-defined]
-            if self._nothing_left or self._stop_asked or not self.keep_serving():
+            if self._nothing_left or not self.keep_serving():
                 return
 
     def _ensure_waker(self) -> Waker:

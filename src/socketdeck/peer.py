@@ -18,6 +18,7 @@ def peer_text(client_address: Any) -> str | None:
         if isinstance(host, str) and isinstance(port, int):
             if host.startswith("::ffff:") and "." in host:
                 host = host[7:]
+            host = _printable(host)
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if isinstance(client_address, bytes):
         if client_address.startswith(b"\0"):

@@ -25,7 +25,7 @@ from socketdeck.errors import (
     StartFailed,
     StopIncomplete,
 )
-from socketdeck.hosts import Host, Leftover, Run
+from socketdeck.hosts.host import Host, Leftover, Run
 from socketdeck.hosts.process import ProcessHost
 from socketdeck.hosts.thread import ThreadHost
 from socketdeck.lifecycle import ACTIVE, checked_move
@@ -44,6 +44,9 @@ from socketdeck.watch import failure_of
 
 END_GRACE_SECONDS = 2.0
 """After its connection was closed under it, a handler has this long to return."""
+
+FLOW_IDLE_SECONDS = 30.0
+"""A peer that sent and was sent no datagram for this long is taken to have gone."""
 
 AT_ONCE = frozenset({"description", "labels", "autostart", "restart", "drain_timeout"})
 """Fields whose edit acts on a running service; the others wait for the next start."""
@@ -85,6 +88,7 @@ class Service:
         self._drain_until = 0.0
         self._one_shot = False
         self._ended_by_itself = threading.Condition()
+        self.tally.expect_idle_flows = self._look_at_flows_later
 
     def __repr__(self) -> str:
         return f"<Service {self.name} {self._definition.address} {self._state}>"
@@ -229,6 +233,28 @@ class Service:
         if address is None or self._state != "running":
             raise IllegalTransition(f"{self.name} is {self._state}; start it to talk to it")
         return client.exchange(address, data, timeout)
+
+    # -- flows --------------------------------------------------------------------------------
+
+    def _look_at_flows_later(self, seconds: float = FLOW_IDLE_SECONDS) -> None:
+        self._timekeeper.later(seconds, self._end_idle_flows)
+
+    def _end_idle_flows(self) -> None:
+        """End the flows that have been idle for long, and come again when the next may be."""
+        now = time.time()
+        with self.tally.lock:
+            flows = list(self.tally.open.values())
+        next_look = None
+        for flow in flows:
+            if flow.changed:
+                flow.settle(now)
+            left = flow.last_activity + FLOW_IDLE_SECONDS - now
+            if left <= 0:
+                flow.close(reason="flow_expired")
+            else:
+                next_look = left if next_look is None else min(next_look, left)
+        if next_look is not None:
+            self._look_at_flows_later(max(1.0, next_look))
 
     # -- the moves ----------------------------------------------------------------------------
 

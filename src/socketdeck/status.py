@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 if TYPE_CHECKING:
     from socketdeck.connections import Connection
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 State = Literal[
     "stopped", "starting", "running", "suspended", "draining", "stopping", "backoff", "failed"
 ]
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda when: when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), return_type=str, when_used="json"
+    ),
+]
+"""A time in UTC, in JSON always to the microsecond."""
 
 
 class View(BaseModel):
@@ -80,7 +89,7 @@ class ServiceStatus(View):
     """What is known of a service at one moment."""
 
     state: State
-    since: datetime
+    since: Moment
     address: str | None = Field(None, description="as bound")
     host: Literal["thread", "process"]
     pids: list[int] = Field(default_factory=list)
@@ -126,10 +135,10 @@ class ConnectionView(View):
     state: Literal["open", "closed"]
     peer: str | None
     local: str | None
-    opened_at: datetime
-    closed_at: datetime | None = None
+    opened_at: Moment
+    closed_at: Moment | None = None
     duration: float
-    last_activity: datetime
+    last_activity: Moment
     idle: float | None = None
     bytes: Traffic
     messages: Traffic

@@ -55,9 +55,17 @@ class Supervisor:
         self.shutdown()
 
     def add(
-        self, definition: ServiceDefinition | Mapping[str, Any] | None = None, /, **fields: Any
+        self,
+        definition: ServiceDefinition | Mapping[str, Any] | None = None,
+        /,
+        *,
+        announce: bool = True,
+        **fields: Any,
     ) -> Service:
-        """A new service, stopped. `InvalidDefinition`, `NameTaken` or `AddressTaken` if it cannot be."""
+        """A new service, stopped. `InvalidDefinition`, `NameTaken` or `AddressTaken` if it cannot be.
+
+        `announce` false leaves out the event: for one that was there before, as after a restart.
+        """
         wanted = self._checked(definition, fields)
         service = Service(wanted, self.connections, self._timekeeper, self.handlers_folder)
         with self._lock:
@@ -65,7 +73,9 @@ class Supervisor:
                 raise NameTaken(f"there is a service {wanted.name} already; choose another name")
             self._check_address(wanted)
             self._services[wanted.name] = service
-        self.journal.emit("service.created", wanted.name, definition=wanted.model_dump(mode="json"))
+        if announce:
+            shown = wanted.model_dump(mode="json")
+            self.journal.emit("service.created", wanted.name, definition=shown)
         return service
 
     def get(self, name: str) -> Service:

@@ -17,23 +17,14 @@ from __future__ import annotations
 
 import errno
 import socket
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-
-from socketdeck.journal import IN, OUT
 
 if TYPE_CHECKING:
     from socketdeck.connections import Connection
 
 _PEER_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 _PATH_FAILED = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EIO}
-
-_recv = socket.socket.recv
-_recv_into = socket.socket.recv_into
-_send = socket.socket.send
-_sendall = socket.socket.sendall
-_now = time.time
 
 
 def kept(buffer: Any, length: int, limit: int) -> bytes:
@@ -94,26 +85,22 @@ class OffSocket(TappedSocket):
     __slots__ = ()
 
 
-class CountersSocket(TappedSocket):
-    """Level `counters`: bytes and messages by count. The levels above it say more of each."""
+class CountingSocket(TappedSocket):
+    """All methods that move data, for the levels that look at it: what they share.
+
+    The four that handlers live in, `recv`, `recv_into`, `send` and `sendall`, are each level's own
+    (`tap_levels`).
+    """
 
     __slots__ = ()
 
     def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_in += length
-        connection.messages_in += 1
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
+        """`length` bytes came in, the first ones of `buffer`."""
+        raise NotImplementedError
 
     def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_out += length
-        connection.messages_out += 1
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
+        """`length` bytes went out, the first ones of `buffer`."""
+        raise NotImplementedError
 
     def _ending(self) -> None:
         """The peer has sent its last byte, and the handler has seen it."""
@@ -127,32 +114,6 @@ class CountersSocket(TappedSocket):
             connection.io_failed = True
 
     # -- in -----------------------------------------------------------------------------------
-
-    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        try:
-            data = _recv(self, bufsize, flags)
-        except OSError as error:
-            self._failed(error)
-            raise
-        if data:
-            if not flags & socket.MSG_PEEK:
-                self._received(len(data), data)
-        elif bufsize:
-            self._ending()
-        return data
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        try:
-            length = _recv_into(self, buffer, nbytes, flags)
-        except OSError as error:
-            self._failed(error)
-            raise
-        if length:
-            if not flags & socket.MSG_PEEK:
-                self._received(length, buffer)
-        elif len(buffer):
-            self._ending()
-        return length
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         try:
@@ -203,26 +164,6 @@ class CountersSocket(TappedSocket):
 
     # -- out ----------------------------------------------------------------------------------
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        try:
-            length = _send(self, data, flags)
-        except OSError as error:
-            self._failed(error)
-            raise
-        if length:
-            self._sent(length, data)
-        return length
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        try:
-            _sendall(self, data, flags)
-        except OSError as error:
-            self._failed(error)
-            raise
-        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
-        if length:
-            self._sent(length, data)
-
     def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
         try:
             length = super().sendto(data, *rest)
@@ -257,126 +198,3 @@ class CountersSocket(TappedSocket):
         if unseen > 0:
             self._sent(unseen, b"")
         return length
-
-
-class EventsSocket(CountersSocket):
-    """Level `events`: and an event for each message, without its bytes."""
-
-    __slots__ = ()
-
-    def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_in += length
-        connection.messages_in += 1
-        connection.append((connection.number(), _now(), connection.origin, IN, length, None))
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
-
-    def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_out += length
-        connection.messages_out += 1
-        connection.append((connection.number(), _now(), connection.origin, OUT, length, None))
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
-
-
-class PayloadSocket(CountersSocket):
-    """Level `payload`: and the first bytes of each."""
-
-    __slots__ = ()
-
-    def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_in += length
-        connection.messages_in += 1
-        seen = kept(buffer, length, connection.prefix)
-        connection.append((connection.number(), _now(), connection.origin, IN, length, seen))
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
-
-    def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
-        connection.bytes_out += length
-        connection.messages_out += 1
-        seen = kept(buffer, length, connection.prefix)
-        connection.append((connection.number(), _now(), connection.origin, OUT, length, seen))
-        if not connection.changed:
-            connection.changed = True
-            connection.touch(connection)
-
-
-SOCKET_CLASSES: dict[str, type[TappedSocket]] = {
-    "off": OffSocket,
-    "counters": CountersSocket,
-    "events": EventsSocket,
-    "payload": PayloadSocket,
-}
-
-
-class ListeningSocket(socket.socket):
-    """A listening stream socket whose `accept` gives tapped sockets, for a watch to look at.
-
-    A server's own socket becomes one by `tap_listener`; `get_request`, stock or overridden, is none
-    the wiser.
-    """
-
-    __slots__ = ()
-    watch: Any
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        descriptor, address = self._accept()  # type: ignore[attr-defined]
-        accepted = self.watch.socket_class(self.family, self.type, self.proto, fileno=descriptor)
-        if socket.getdefaulttimeout() is None and self.gettimeout():
-            accepted.setblocking(True)
-        self.watch.meet(accepted, address)
-        return accepted, address
-
-
-class DatagramSocket(socket.socket):
-    """A bound datagram socket that tells its watch of each datagram by its peer."""
-
-    __slots__ = ()
-    watch: Any
-
-    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-        data, address = super().recvfrom(bufsize, flags)
-        if not flags & socket.MSG_PEEK:
-            self.watch.received(address, data)
-        return data, address
-
-    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        length, address = super().recvfrom_into(buffer, nbytes, flags)
-        if not flags & socket.MSG_PEEK:
-            self.watch.received(address, bytes(memoryview(buffer).cast("B")[:length]))
-        return length, address
-
-    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
-        found = super().recvmsg(bufsize, ancbufsize, flags)
-        if not flags & socket.MSG_PEEK:
-            self.watch.received(found[3], found[0])
-        return found
-
-    def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
-        length = super().sendto(data, *rest)
-        self.watch.sent(rest[-1], length, data)
-        return length
-
-    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:  # type: ignore[override]
-        parts = [memoryview(part) for part in buffers]
-        length = super().sendmsg(parts, *rest)
-        if len(rest) >= 3 and rest[2] is not None:
-            self.watch.sent(rest[2], length, b"".join(parts))
-        return length
-
-
-def tap_listener(listening: socket.socket, watch: Any) -> None:
-    """Have a server's socket tell `watch` of what comes in; it stays the object that it is.
-
-    A class is made for it, with the same layout: an existing socket has no room for an attribute.
-    """
-    kind = ListeningSocket if listening.type == socket.SOCK_STREAM else DatagramSocket
-    listening.__class__ = type(kind.__name__, (kind,), {"__slots__": (), "watch": watch})

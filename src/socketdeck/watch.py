@@ -15,21 +15,19 @@ import socket
 import struct
 import threading
 import time
-import traceback
 import weakref
 from collections import deque
 from typing import Any
 
 from socketdeck import output
 from socketdeck.connections import Connection, ConnectionTable, Tally
-from socketdeck.errors import Unsupported
 from socketdeck.journal import IN, OUT
 from socketdeck.peer import peer_text
-from socketdeck.tap import SOCKET_CLASSES, TappedSocket, kept
+from socketdeck.tap import TappedSocket, kept
+from socketdeck.tap_levels import SOCKET_CLASSES
 
 TRACEBACK_CHARACTERS = 16_384
 FLOWS = 10_000
-FLOW_IDLE_SECONDS = 30.0
 _TCP_INFO_BYTES = 104
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
 _POLLRDHUP = getattr(select, "POLLRDHUP", 0)
@@ -40,6 +38,8 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
     A long traceback is cut in its middle.
     """
+    import traceback  # here alone, as above all in a child that forks for each connection
+
     text = "".join(traceback.format_exception(error))
     if len(text) > TRACEBACK_CHARACTERS:
         half = TRACEBACK_CHARACTERS // 2
@@ -163,20 +163,6 @@ class Watch:
         self.flows.pop(flow.client_address or None, None)
         self.table.closed(flow, flow.wish or reason)
 
-    def expire_flows(self) -> float | None:
-        """Forget the flows idle for `FLOW_IDLE_SECONDS`; seconds until the next look, if any."""
-        now = time.time()
-        next_look = None
-        for flow in list(self.flows.values()):
-            if flow.changed:
-                flow.settle(now)
-            left = flow.last_activity + FLOW_IDLE_SECONDS - now
-            if left <= 0:
-                self.forget(flow, "flow_expired")
-            elif next_look is None or left < next_look:
-                next_look = left
-        return next_look
-
     # -- handlers -----------------------------------------------------------------------------
 
     def begin(self, connection: Connection | None) -> None:
@@ -221,12 +207,8 @@ class Watch:
         """End a connection from outside: its handler's next call sees the end."""
         found = connection.socket() if connection.socket is not None else None
         if self.transport in ("udp", "unixgram"):
-            if how == "reset":
-                raise Unsupported("a flow cannot be reset; it has no connection to break")
             self.forget(connection, "killed")
             return
-        if how == "reset" and self.transport != "tcp":
-            raise Unsupported("only TCP connections can be reset; close this one instead")
         if found is None:
             return
         # socket.socket's own methods: what is being closed here is not the handler's doing.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from socketdeck import output
-from socketdeck.hosts import Leftover, Run
+from socketdeck.hosts.host import Leftover, Run
 from socketdeck.loading import resolve
 from socketdeck.managed import Plan, build_server
 from socketdeck.watch import Watch

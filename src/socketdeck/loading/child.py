@@ -58,8 +58,9 @@ def perform(task: dict[str, Any], folder: HandlersFolder | None) -> Answer:
         }
     except LoadError as error:
         return {"error": {"message": str(error), "traceback": error.traceback}}
-    except Exception as error:  # a class that cannot even be looked at
-        why = explain(error, "a handler", folder.path if folder else None)
+    except BaseException as error:  # KeyboardInterrupt, or a class that cannot be looked at
+        subject = task.get("module") or task.get("entry_point") or task["handler"]
+        why = explain(error, subject, folder.path if folder else None)
         return {"error": {"message": str(why), "traceback": why.traceback}}
 
 

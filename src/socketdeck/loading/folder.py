@@ -52,9 +52,8 @@ class _FolderFinder(MetaPathFinder):
     """Finds the modules of the folder that was loaded from last. One for the process.
 
     It stands first in `sys.meta_path`, before the finder that would read a package's submodules
-    from `__pycache__`, and claims `names` alone. Both attributes are replaced by whoever holds
-    `_LOADING`; `found`, the modules that came from here, is also added to by any thread that
-    imports.
+    from `__pycache__`, and claims `names` alone. `where` is replaced by whoever holds
+    `_LOADING`; `found`, the names of modules that came from here, any thread that imports adds to.
     """
 
     def __init__(self) -> None:
@@ -210,8 +209,10 @@ def prepare_folder(path: Path) -> None:
 
 def _taken_out() -> dict[str, ModuleType]:
     """The folder's modules, out of `sys.modules`. `_LOADING` is held."""
-    names, _FINDER.found = _FINDER.found, set()
-    return {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    names = list(_FINDER.found)
+    taken = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    _FINDER.found.difference_update(names)
+    return taken
 
 
 def _python_file(stem: Path) -> Path:

@@ -48,10 +48,12 @@ def attempt(
     first without an answer did to the child. Blocks for that long, at most `IMPORT_SECONDS` and
     `START_SECONDS` a task.
     """
-    ours, theirs = socket.socketpair()
+    try:
+        ours, child = _start()
+    except OSError as error:
+        subject = tasks[0][0]
+        return [], LoadError(f"{subject} cannot be tried in a process of its own: {error.strerror}")
     with ours:
-        with theirs:
-            child = _start(theirs)
         conversation = _Conversation(ours)
         try:
             conversation.hold(folder, [task for _, task in tasks])
@@ -65,18 +67,25 @@ def attempt(
     return answers, conversation.what_happened(tasks[len(answers)][0], status)
 
 
-def _start(channel: socket.socket) -> subprocess.Popen[bytes]:
-    """A child that can import what this process can, and holds nothing of it but the channel."""
-    descriptor = channel.fileno()
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "socketdeck.loading.child", str(descriptor)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=[descriptor],
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-    )
+def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """A child that can import what this process can and holds nothing of it but a channel."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        descriptor = theirs.fileno()
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "socketdeck.loading.child", str(descriptor)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[descriptor],
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+            )
+        except BaseException:
+            ours.close()
+            raise
+        return ours, child
 
 
 class _Conversation:
@@ -86,6 +95,7 @@ class _Conversation:
         self._channel = channel
         self._pending = b""
         self._timed_out = False
+        self._garbled = False
         self.answers: list[Answer] = []
 
     def hold(self, folder: HandlersFolder | None, tasks: list[Task]) -> None:
@@ -102,8 +112,10 @@ class _Conversation:
                 pass
         except TimeoutError:
             self._timed_out = True
-        except (ConnectionError, ValueError):
-            pass  # the child broke off, or a module wrote into the channel
+        except ConnectionError:
+            pass  # the child broke off
+        except ValueError:
+            self._garbled = True
 
     def what_happened(self, subject: str, status: int) -> LoadError:
         """Why there was no further answer; `status` is the child's, as subprocess has it."""
@@ -117,6 +129,8 @@ class _Conversation:
             return LoadError(
                 f"{subject} describes itself in more than {ANSWER_MAXIMUM_BYTES} bytes"
             )
+        elif self._garbled:
+            why = "wrote into a file that it did not open; a module must not do so when imported"
         elif status < 0:
             why = f"ended the process that imported it, with signal {_signal_name(-status)}"
         else:
