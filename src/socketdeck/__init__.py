@@ -14,13 +14,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Not lazily as the others: importing the module of that name would put itself in its place.
+from socketdeck.managed import managed
+
 if TYPE_CHECKING:
     from socketdeck.address import Address
     from socketdeck.connections import Connection
     from socketdeck.definition import ServiceDefinition
     from socketdeck.errors import SocketdeckError
     from socketdeck.journal import Event, Journal, Subscription, event_as_json
-    from socketdeck.managed import managed
     from socketdeck.service import Service
     from socketdeck.status import ConnectionView, ServiceStatus
     from socketdeck.supervisor import Supervisor
@@ -38,7 +40,6 @@ _HOMES = {
     "Subscription": "journal",
     "Supervisor": "supervisor",
     "event_as_json": "journal",
-    "managed": "managed",
 }
 
 __all__ = [

@@ -15,6 +15,7 @@ import re
 import socket
 import stat
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from socketdeck.errors import AddressError, AddressUnavailable
@@ -39,6 +40,7 @@ class Address:
     path: str = ""
 
     @classmethod
+    @lru_cache(1024)
     def parse(cls, text: str) -> Address:
         """Read an address; `AddressError` says what is wrong with it."""
         scheme, separator, rest = text.partition("://")

@@ -14,6 +14,7 @@ import queue
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class PoolMixIn(_Server):
         self._requests.put((request, client_address))
         if self._requests.qsize() >= self.pool_size * QUEUE_FACTOR:
             self.pause_accepting()
+            self._resume_if_there_is_room()  # the pool may have been through with it meanwhile
 
     def _start_thread(self) -> None:
         thread = threading.Thread(
@@ -70,16 +72,19 @@ class PoolMixIn(_Server):
         requests = self._requests
         while (item := requests.get()) is not None:
             self.process_request_thread(*item)
-            if self.accepting_paused and requests.qsize() < self.pool_size * QUEUE_FACTOR // 2:
-                self.resume_accepting()
+            self._resume_if_there_is_room()
             if not requests.qsize():
                 self._free += 1
+
+    def _resume_if_there_is_room(self) -> None:
+        if self.accepting_paused and self.waiting < self.pool_size * QUEUE_FACTOR // 2:
+            self.resume_accepting()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """As ThreadingMixIn's, on a thread that goes on to the next."""
         try:
             self.finish_request(request, client_address)
-        except Exception:
+        except BaseException:  # as much as would end a thread of its own
             self.handle_error(request, client_address)
         finally:
             self.shutdown_request(request)
@@ -168,43 +173,70 @@ class PromotingMixIn(_Server):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._lead = _Lead()
-        self._promoting = threading.Condition()  # guards the three below
+        self._promoting = threading.Condition()  # guards the four below
         self._parked = 0
         self._vacant = 0  # promotions that no thread has taken up yet
         self._promoted: set[threading.Thread] = set()
+        self._named = 1
         self._failure: BaseException | None = None
         self._over = threading.Event()
         super().__init__(*arguments, **options)
 
     def keep_serving(self) -> bool:
-        return super().keep_serving() and self._lead is _local.lead
+        return self._goes_on() and self._lead is _local.lead
+
+    def _goes_on(self) -> bool:
+        """Whether it serves at all: `_over` stays set when `serve_forever` has ended."""
+        return super().keep_serving() and not self._over.is_set()
 
     def serve(self, interval: float | None) -> None:
         self._over.clear()
         self._take_lead()
-        super().serve(interval)
-        self._over.wait()
+        try:
+            super().serve(interval)
+            if super().keep_serving():
+                self._over.wait()  # its shutdown, however long other threads lead until then
+        finally:
+            self._end_leading()
         if self._failure is not None:
             raise self._failure
 
     def request_shutdown(self) -> None:
         super().request_shutdown()
+        self._end_leading()
+
+    def _end_leading(self) -> None:
         self._over.set()
         with self._promoting:
             self._promoting.notify_all()
 
+    def handle_request(self) -> None:
+        """One request; nobody leads who could hand over, so it has a thread of its own."""
+        _local.lead = None
+        super().handle_request()
+
     def process_request(self, request: Any, client_address: Any) -> None:
         lead = _local.lead
+        if lead is None and len(self._promoted) < self.thread_maximum:
+            return self._start_thread(self._serve_one, request, client_address)
+        if lead is None:
+            return self._serve_one(request, client_address)
         lead.served += 1
         lead.busy = True
         if not self.overseen:
             _promoter.oversee(self)
         try:
-            self.finish_request(request, client_address)
-        except Exception:
-            self.handle_error(request, client_address)
+            self._serve_one(request, client_address)
         finally:
             lead.busy = False
+        return None
+
+    def _serve_one(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except BaseException:  # whatever it is, it ends this request alone
+            self.handle_error(request, client_address)
+        finally:
             self.shutdown_request(request)
 
     def look(self) -> bool:
@@ -219,26 +251,37 @@ class PromotingMixIn(_Server):
 
     def _promote(self) -> None:
         with self._promoting:
-            if self._vacant or not super().keep_serving():
+            if self._vacant or not self._goes_on():
                 return
             if self._parked:
                 self._vacant += 1
                 self._promoting.notify()
             elif len(self._promoted) < self.thread_maximum - 1:
-                thread = threading.Thread(
-                    target=self._serve_promoted,
-                    name=f"{self.thread_prefix}-{len(self._promoted) + 2}",
-                    daemon=True,
-                )
-                self._promoted.add(thread)
-                thread.start()
+                self._start_thread(self._serve_promoted)
+
+    def _start_thread(self, job: Callable[..., None], *arguments: Any) -> None:
+        with self._promoting:
+            self._named += 1
+            name = f"{self.thread_prefix}-{self._named}"
+            thread = threading.Thread(
+                target=self._work, args=(job, *arguments), name=name, daemon=True
+            )
+            self._promoted.add(thread)
+            thread.start()
+
+    def _work(self, job: Callable[..., None], *arguments: Any) -> None:
+        try:
+            job(*arguments)
+        finally:
+            with self._promoting:
+                self._promoted.discard(threading.current_thread())
 
     def _take_lead(self) -> None:
         _local.lead = self._lead = _Lead()
 
     def _serve_promoted(self) -> None:
         try:
-            while super().keep_serving():
+            while self._goes_on():
                 self._take_lead()
                 super().serve(None)
                 if not self._wait_parked():
@@ -246,16 +289,12 @@ class PromotingMixIn(_Server):
         except BaseException as error:
             self._failure = error
             self.request_shutdown()
-        finally:
-            with self._promoting:
-                self._promoted.discard(threading.current_thread())
 
     def _wait_parked(self) -> bool:
         with self._promoting:
             self._parked += 1
             self._promoting.wait_for(
-                lambda: self._vacant or not super(PromotingMixIn, self).keep_serving(),
-                PARKED_SECONDS,
+                lambda: self._vacant or not self._goes_on(), PARKED_SECONDS
             )
             self._parked -= 1
             if self._vacant:
@@ -314,7 +353,7 @@ class ReapingForkingMixIn(socketserver.ForkingMixIn, _Server):
         """The child's last act; does not return."""
         if self.watch is not None:
             with contextlib.suppress(Exception):
-                self.watch.leave_child()
+                status = self.watch.leave_child()
         os._exit(status)
 
     def _adopt(self, pid: int, connection: Any) -> None:

@@ -18,20 +18,18 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socketdeck.errors import UnknownConnection, Unsupported
 from socketdeck.journal import Journal, Origin
 from socketdeck.peer import peer_text
+from socketdeck.tally import Tally
 
 if TYPE_CHECKING:
-    from socketdeck.status import ConnectionView, Handling, Rates
+    from socketdeck.status import ConnectionView
 
 CLOSED_KEPT = 10_000
-HANDLING_KEPT = 1_024
-WINDOWS_SECONDS = (1, 10, 60)
 
 
 class Control(Protocol):
@@ -50,101 +48,6 @@ class Control(Protocol):
         """What the kernel says of it now, where it can be asked: the fields of `status.Kernel`."""
 
 
-class Tally:
-    """The totals of one service, over all its runs. `lock` guards every field.
-
-    Rates come from one bucket a second, written when something happens and read with the clock: a
-    quiet service costs nothing.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.idle = threading.Condition(self.lock)
-        self.open: dict[int, Connection] = {}
-        self.total = 0
-        self.rejected = 0
-        self.errors = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.messages_in = 0
-        self.messages_out = 0
-        self.closed: Counter[str] = Counter()
-        self.expect_idle_flows: Callable[[], None] = lambda: None
-        """Called when the first of a service's flows opens: they end by being idle."""
-        self._handling: deque[float] = deque(maxlen=HANDLING_KEPT)
-        self._buckets: deque[list[float]] = deque(maxlen=max(WINDOWS_SECONDS) + 1)
-
-    def account(self, connection: Connection, more: list[int], now: float) -> None:
-        """Add what a connection counted: bytes in and out, messages in and out. Under `lock`."""
-        self.bytes_in += more[0]
-        self.bytes_out += more[1]
-        self.messages_in += more[2]
-        self.messages_out += more[3]
-        bucket = self.bucket(now)
-        for column, amount in enumerate(more, 2):
-            bucket[column] += amount
-
-    def bucket(self, now: float) -> list[float]:
-        """The bucket of this second: `[second, connections, bytes in, out, messages in, out]`."""
-        second = int(now)
-        if not self._buckets or self._buckets[-1][0] < second:
-            self._buckets.append([second, 0, 0, 0, 0, 0])
-        return self._buckets[-1]
-
-    def handled(self, seconds: float) -> None:
-        """One call of `handle` took this long."""
-        self._handling.append(seconds)
-
-    def rates(self, now: float) -> dict[str, Rates]:
-        """The mean rates over the last 1, 10 and 60 full seconds."""
-        from socketdeck.status import Rates
-
-        with self.lock:
-            buckets = [list(bucket) for bucket in self._buckets]
-        last = int(now)
-        found = {}
-        for window in WINDOWS_SECONDS:
-            rows = [row for row in buckets if last - window <= row[0] < last]
-            sums = [sum(row[column] for row in rows) / window for column in range(1, 6)]
-            found[f"{window}s"] = Rates(
-                connections=sums[0],
-                bytes_in=sums[1],
-                bytes_out=sums[2],
-                messages_in=sums[3],
-                messages_out=sums[4],
-            )
-        return found
-
-    def handling(self) -> Handling:
-        """How long `handle` took over the last finished requests."""
-        from socketdeck.status import Handling
-
-        times = sorted(self._handling)
-        if not times:
-            return Handling()
-        p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99))
-        return Handling(p50=p50, p95=p95, p99=p99)
-
-    def tell_idle(self) -> None:
-        """Wake who waits for the last connection to end, if it has."""
-        with self.idle:
-            if not self.open:
-                self.idle.notify_all()
-
-    def wait_idle(self, deadline: Callable[[], float]) -> bool:
-        """Block until no connection is open, or the deadline (monotonic); whether none is.
-
-        The deadline is asked for again whenever `idle` is notified, so that it can be brought forward.
-        """
-        with self.idle:
-            while self.open:
-                left = deadline() - time.monotonic()
-                if left <= 0:
-                    return False
-                self.idle.wait(min(left, threading.TIMEOUT_MAX))
-            return True
-
-
 class Connection:
     """One stream connection or datagram flow; made at accept, shown from `ConnectionTable.opened`."""
 
@@ -158,6 +61,7 @@ class Connection:
         "close_reason",
         "closed_at",
         "control",
+        "elsewhere",
         "error",
         "generation",
         "handles",
@@ -225,6 +129,7 @@ class Connection:
         self.error: dict[str, Any] | None = None  # the fields of `status.Failure`
         self.handles = 1  # sockets that share it: the accepted one and its dups
         self.socket: Callable[[], Any] | None = None  # a weak reference
+        self.elsewhere: Any = None  # a handle that its handler made: see `tap.whereabouts`
         self.thread: str | None = None
         self.handling_since: float | None = None
         self.pid: int | None = None
@@ -238,13 +143,23 @@ class Connection:
         return peer_text(self.client_address)
 
     @property
+    def is_flow(self) -> bool:
+        """Whether it stands for datagrams."""
+        return self.transport in ("udp", "unixgram")
+
+    @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def counted(self) -> tuple[int, int, int, int]:
+        """Bytes in and out, messages in and out."""
+        return self.bytes_in, self.bytes_out, self.messages_in, self.messages_out
 
     def settle(self, now: float) -> None:
         """Account to the service for what was counted since the last time."""
         self.changed = False
-        seen = (self.bytes_in, self.bytes_out, self.messages_in, self.messages_out)
+        seen = self.counted
         tally = self.tally
         with tally.lock:
             before, self.settled = self.settled, seen
@@ -340,13 +255,14 @@ class ConnectionTable:
     def show(self, connection: Connection) -> None:
         """Have it in the tables of open ones; whoever calls this says that it is open."""
         tally = connection.tally
-        if connection.transport in ("udp", "unixgram") and not tally.open:
-            tally.expect_idle_flows()
         with tally.lock:
+            is_first = not tally.open
             tally.open[connection.id] = connection
             tally.total += 1
             tally.bucket(connection.opened_at)[1] += 1
         self._open[connection.id] = connection
+        if is_first and connection.is_flow:
+            tally.expect_idle_flows()
 
     def closed(self, connection: Connection, reason: str | None = None) -> None:
         """Note the end of a connection and say so, once; nothing where it is known."""
@@ -366,7 +282,8 @@ class ConnectionTable:
                 return None
             connection.closed_at = time.time()
             connection.close_reason = reason or connection.reason()
-            tally.closed[connection.close_reason] += 1
+            reason = connection.close_reason
+            tally.closed[reason] = tally.closed.get(reason, 0) + 1
         connection.settle(connection.closed_at)
         self._open.pop(connection.id, None)
         with self._lock:
@@ -379,6 +296,12 @@ class ConnectionTable:
             "bytes": {"in": connection.bytes_in, "out": connection.bytes_out},
             "messages": {"in": connection.messages_in, "out": connection.messages_out},
         }
+
+    def forget(self, connection: Connection) -> None:
+        """Take it out of the open ones without an ending: it was another process's to tell."""
+        with connection.tally.lock:
+            connection.tally.open.pop(connection.id, None)
+        self._open.pop(connection.id, None)
 
     def get(self, number: int) -> Connection:
         """An open or recently closed connection; `UnknownConnection` where there is none."""

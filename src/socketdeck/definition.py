@@ -142,13 +142,13 @@ class ServiceDefinition(Part):
     autostart: bool = Field(
         True, description="whether a starting panel brings back what was last asked of it"
     )
-    restart: Restart = Field(default_factory=Restart)
+    restart: Restart = Restart()
     drain_timeout: Seconds = Field(
         5.0, description="seconds a stop waits for open connections before it closes them"
     )
-    limits: Limits = Field(default_factory=Limits)
-    access: Access = Field(default_factory=Access)
-    capture: Capture = Field(default_factory=Capture)
+    limits: Limits = Limits()
+    access: Access = Access()
+    capture: Capture = Capture()
     faults: list[Any] = Field(default_factory=list, description="not built yet")
 
     @field_validator("name")

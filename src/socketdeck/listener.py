@@ -27,8 +27,12 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening and, if the socket file is still ours, remove it. May be called twice."""
-        with contextlib.suppress(OSError):
-            self.socket.close()
+        if self.address.is_stream:
+            # Other handles on it may be open for as long as a server drains: nobody connects to it
+            # from now on in any case (Linux; elsewhere this is refused).
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
         if self._file is not None and _identity(self.address.path) == self._file:
             with contextlib.suppress(OSError):
                 os.unlink(self.address.path)

@@ -19,8 +19,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
-from socketdeck.connections import ConnectionTable, Tally
+from socketdeck.connections import ConnectionTable
 from socketdeck.journal import Journal
+from socketdeck.tally import Tally
 from socketdeck.tap import TappedSocket
 from socketdeck.tap_listening import tap_listener
 from socketdeck.waker import Waker
@@ -51,10 +52,12 @@ class ManagedMixIn(socketserver.BaseServer):
     accepting_paused = False
     _accepts_no_more = False
     _stop_asked = False
+    _closed = False
     _serving: threading.Event | None = None
     _waker: Waker | None = None
     _nothing_left = False
-    _exhausted = False
+    exhausted = False
+    acceptor: Any = None
     _told_exhausted = False
     requests_handled = 0
     never_blocks = False
@@ -76,6 +79,8 @@ class ManagedMixIn(socketserver.BaseServer):
         finally:
             self._stop_asked = False
             self._serving = None
+            if self._closed and self._waker is not None:
+                self._waker.close()
             over.set()
 
     def serve(self, interval: float | None) -> None:
@@ -85,21 +90,21 @@ class ManagedMixIn(socketserver.BaseServer):
         accepting = False
         batch = ACCEPTED_AT_ONCE if self.never_blocks else 1
         while self.keep_serving():
-            wanted = not (self.accepting_paused or self._exhausted or self._accepts_no_more)
+            wanted = not (self.accepting_paused or self.exhausted or self._accepts_no_more)
             if wanted != accepting:
                 accepting = wanted
                 if wanted:
                     poll.register(listening, select.POLLIN)
                 else:
                     poll.unregister(listening)
-            wait = EXHAUSTED_PAUSE_SECONDS if self._exhausted else interval
+            wait = EXHAUSTED_PAUSE_SECONDS if self.exhausted else interval
             ready = poll.poll(None if wait is None else wait * 1000)
-            self._exhausted = False
+            self.exhausted = False
             for descriptor, events in ready:
                 if descriptor == listening:
                     if events & select.POLLNVAL:
                         raise OSError(errno.EBADF, "the listening socket was closed")
-                    self._handle_ready(batch)
+                    self.handle_ready(batch)
                 elif descriptor in callbacks:
                     callbacks[descriptor]()
                 elif not self._stop_asked:
@@ -145,6 +150,7 @@ class ManagedMixIn(socketserver.BaseServer):
     def server_close(self) -> None:
         """Close the socket, and the waker with it."""
         super().server_close()
+        self._closed = True
         if self._waker is not None and self._serving is None:
             self._waker.close()
 
@@ -155,8 +161,11 @@ class ManagedMixIn(socketserver.BaseServer):
 
     def resume_accepting(self) -> None:
         """Accept again; from any thread."""
-        self.accepting_paused = False
-        self._ensure_waker().set()
+        if self.acceptor is not None:
+            self.acceptor.resume(self)
+        else:
+            self.accepting_paused = False
+            self._ensure_waker().set()
 
     def poll_also(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Have the loop call `callback` when a descriptor is readable; for the serving thread."""
@@ -193,7 +202,8 @@ class ManagedMixIn(socketserver.BaseServer):
         self.requests_handled += 1
         return True
 
-    def _handle_ready(self, batch: int) -> None:
+    def handle_ready(self, batch: int) -> None:
+        """Take up to `batch` requests that wait; for the serving thread."""
         self._nothing_left = False
         for _ in range(batch):
             self._handle_request_noblock()  # type: ignore[attr-defined]
@@ -201,9 +211,14 @@ class ManagedMixIn(socketserver.BaseServer):
                 return
 
     def _ensure_waker(self) -> Waker:
-        if self._waker is None:
-            self._waker = Waker()
-        return self._waker
+        waker = self._waker
+        if waker is None:
+            made = Waker()
+            # The serving thread and one that stops it may come here at once: one waker is taken.
+            waker = self.__dict__.setdefault("_waker", made)
+            if waker is not made:
+                made.close()
+        return waker
 
     def _acts_between_requests(self) -> bool:
         """Whether the class has something to do at intervals, as ForkingMixIn's reaping."""
@@ -220,7 +235,7 @@ class ManagedMixIn(socketserver.BaseServer):
         except OSError as error:
             self._nothing_left = True
             if error.errno in EXHAUSTED:
-                self._exhausted = True
+                self.exhausted = True
                 self._tell_exhausted(error)
             raise
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from socketdeck import exchange as client
 from socketdeck.address import Address
-from socketdeck.connections import ConnectionTable, Tally
+from socketdeck.connections import ConnectionTable
 from socketdeck.definition import ServiceDefinition
 from socketdeck.errors import (
     AddressUnavailable,
@@ -39,6 +39,7 @@ from socketdeck.status import (
     Waiting,
     moment,
 )
+from socketdeck.tally import Tally
 from socketdeck.timekeeper import Timekeeper
 from socketdeck.watch import failure_of
 
@@ -87,7 +88,8 @@ class Service:
         self._attempts = 0
         self._drain_until = 0.0
         self._one_shot = False
-        self._ended_by_itself = threading.Condition()
+        self._one_shot_ended: threading.Event | None = None
+        self._looks_at_flows = False  # guarded by the tally's lock
         self.tally.expect_idle_flows = self._look_at_flows_later
 
     def __repr__(self) -> str:
@@ -192,15 +194,13 @@ class Service:
         drain = self._definition.drain_timeout if drain_timeout is None else drain_timeout
         if self._state == "draining":
             self._drain_until = min(self._drain_until, time.monotonic() + drain)
-            with self.tally.idle:
-                self.tally.idle.notify_all()
+            self.tally.tell_idle()
         with self._lifecycle:
             if self._state in ("backoff", "failed"):
                 self._move("stopped", why="stop")
             if self._state == "stopped":
                 return
-            self._move("draining", why="stop")
-            leftovers = self._end(drain)
+            leftovers = self._end(drain, why="stop")
             if leftovers:
                 raise self._left_behind(leftovers)
             self._move("stopped", why="stop")
@@ -220,11 +220,13 @@ class Service:
                     f"{self.name} is {self._state}; stop it before a single request is handled"
                 )
             self._attempts = 0
+            ended = self._one_shot_ended = threading.Event()
             self._begin(requests=1, timeout=timeout)
             host = self._host
             assert host is not None
-        with self._ended_by_itself:
-            self._ended_by_itself.wait_for(lambda: self._host is not host)
+        ended.wait()
+        with self._lifecycle:
+            pass  # its last move is made, too
         return host.requests_handled > 0
 
     def exchange(self, data: bytes, timeout: float = 5.0) -> client.Exchange:
@@ -236,25 +238,30 @@ class Service:
 
     # -- flows --------------------------------------------------------------------------------
 
-    def _look_at_flows_later(self, seconds: float = FLOW_IDLE_SECONDS) -> None:
-        self._timekeeper.later(seconds, self._end_idle_flows)
+    def _look_at_flows_later(self) -> None:
+        """A flow has opened where none was: see to it that it ends; one timer does for all."""
+        with self.tally.lock:
+            if self._looks_at_flows:
+                return
+            self._looks_at_flows = True
+        self._timekeeper.later(FLOW_IDLE_SECONDS, self._end_idle_flows)
 
     def _end_idle_flows(self) -> None:
         """End the flows that have been idle for long, and come again when the next may be."""
         now = time.time()
         with self.tally.lock:
-            flows = list(self.tally.open.values())
-        next_look = None
+            flows = [found for found in self.tally.open.values() if found.is_flow]
         for flow in flows:
             if flow.changed:
                 flow.settle(now)
-            left = flow.last_activity + FLOW_IDLE_SECONDS - now
-            if left <= 0:
+            if flow.last_activity + FLOW_IDLE_SECONDS <= now:
                 flow.close(reason="flow_expired")
-            else:
-                next_look = left if next_look is None else min(next_look, left)
-        if next_look is not None:
-            self._look_at_flows_later(max(1.0, next_look))
+        with self.tally.lock:
+            active = [flow.last_activity for flow in self.tally.open.values() if flow.is_flow]
+            self._looks_at_flows = bool(active)
+        if active:
+            next_look = min(active) + FLOW_IDLE_SECONDS - now
+            self._timekeeper.later(max(1.0, next_look), self._end_idle_flows)
 
     # -- the moves ----------------------------------------------------------------------------
 
@@ -324,15 +331,17 @@ class Service:
                     raise
                 time.sleep(AUTOSTART_PAUSE_SECONDS)
 
-    def _end(self, drain: float) -> list[Leftover]:
-        """Out of `draining` into `stopping`, with all given back that could be."""
+    def _end(self, drain: float, *, why: str) -> list[Leftover]:
+        """By `draining` into `stopping`, with all given back that could be."""
         host, listener = self._host, self._listener
         assert host is not None and listener is not None
+        # First: a stop that finds it draining brings this forward.
         self._drain_until = time.monotonic() + drain
+        self._move("draining", why=why)
         host.stop_accepting()
         listener.close()
         host.wait_idle(lambda: self._drain_until)
-        self._move("stopping", why="stop")
+        self._move("stopping", why=why)
         host.close_connections("service_stopped")
         grace = time.monotonic() + END_GRACE_SECONDS
         host.wait_idle(lambda: grace)
@@ -347,9 +356,10 @@ class Service:
         for connection in list(self.tally.open.values()):
             connection.wish = connection.wish or "service_stopped"
             self._table.closed(connection)
-        with self._ended_by_itself:
-            self._listener = self._host = None
-            self._ended_by_itself.notify_all()
+        self._listener = self._host = None
+        if self._one_shot_ended is not None:
+            self._one_shot_ended.set()
+            self._one_shot_ended = None
 
     def _left_behind(self, leftovers: list[Leftover]) -> StopIncomplete:
         names = ", ".join(left.name for left in leftovers)
@@ -373,48 +383,48 @@ class Service:
         with self._lifecycle:
             if self._host is not host:
                 return  # somebody stopped it meanwhile
-            running = self._running
-            assert running is not None
             ran = time.time() - self._since
-            self._move("draining", why="ended" if error is not None else "requests")
             # Nobody asked for this end: those being served are let finish, however long it takes.
-            leftovers = self._end(threading.TIMEOUT_MAX if error is None else 0.0)
-            if ran > max(running.restart.maximum_delay, HEALTHY_SECONDS):
+            leftovers = self._end(
+                threading.TIMEOUT_MAX if error is None else 0.0,
+                why="requests" if error is None else "ended",
+            )
+            if ran > max(self._definition.restart.maximum_delay, HEALTHY_SECONDS):
                 self._attempts = 0
             failure = failure_of(error) if error is not None else None
             if leftovers:
                 self._left_behind(leftovers)
-            elif self._is_to_restart(running, failed=error is not None):
+            elif self._is_to_restart(failed=error is not None):
                 self._move("backoff", why="ended", error=failure)
-                self._retry_later(running)
+                self._retry_later()
             elif error is not None:
                 self._move("failed", why="ended", error=failure)
             else:
                 self._move("stopped", why="requests")
 
-    def _is_to_restart(self, running: ServiceDefinition, *, failed: bool) -> bool:
-        restart = running.restart
+    def _is_to_restart(self, *, failed: bool) -> bool:
+        restart = self._definition.restart
         if self._one_shot or (restart.attempts is not None and self._attempts >= restart.attempts):
             return False
         return restart.policy == "always" or (failed and restart.policy == "on-failure")
 
-    def _retry_later(self, running: ServiceDefinition) -> None:
-        restart = running.restart
+    def _retry_later(self) -> None:
+        restart = self._definition.restart
         delay = min(restart.maximum_delay, restart.delay * 2.0 ** min(self._attempts, 30))
         self._attempts += 1
         generation = self._generation
         self._timekeeper.later(
-            delay * random.uniform(0.9, 1.1), lambda: self._retry(generation, running)
+            delay * random.uniform(0.9, 1.1), lambda: self._retry(generation)
         )
 
-    def _retry(self, generation: int, running: ServiceDefinition) -> None:
+    def _retry(self, generation: int) -> None:
         with self._lifecycle:
             if self._state != "backoff" or self._generation != generation:
                 return  # stopped, or started by hand, meanwhile
             self._restarts += 1
-            again = self._is_to_restart(running, failed=True)
+            again = self._is_to_restart(failed=True)
             try:
                 self._begin(why="restart", on_failure="backoff" if again else "failed")
             except StartFailed:
                 if again:
-                    self._retry_later(running)
+                    self._retry_later()

@@ -16,6 +16,7 @@ collected without having been closed ends it as well.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _PEER_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 _PATH_FAILED = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EIO}
+
+Whereabouts = tuple[int, os.stat_result]
 
 
 def kept(buffer: Any, length: int, limit: int) -> bytes:
@@ -37,6 +40,28 @@ def kept(buffer: Any, length: int, limit: int) -> bytes:
     return bytes(view.cast("B")[:length]) if view.c_contiguous else view.tobytes()[:length]
 
 
+def whereabouts(descriptor: int) -> Whereabouts:
+    """A descriptor and what it leads to, by which `reached` knows it again."""
+    return descriptor, os.fstat(descriptor)
+
+
+def reached(place: Whereabouts | None) -> socket.socket | None:
+    """A handle of one's own on a socket by its descriptor; the caller closes it.
+
+    `None` where that descriptor is closed, or is something else's by now.
+    """
+    if place is None:
+        return None
+    try:
+        own = os.dup(place[0])
+    except OSError:
+        return None
+    if os.path.samestat(os.fstat(own), place[1]):
+        return socket.socket(fileno=own)
+    os.close(own)
+    return None
+
+
 class TappedSocket(socket.socket):
     """An accepted socket that knows its connection. Subclasses differ in how closely they look."""
 
@@ -45,8 +70,10 @@ class TappedSocket(socket.socket):
 
     def _real_close(self, *arguments: Any) -> None:
         """Called by `socket` when the last user (a `makefile`, the socket itself) closes."""
+        was_open = self.fileno() >= 0
         super()._real_close(*arguments)  # type: ignore[misc]
-        self._ended()
+        if was_open:
+            self._ended()
 
     def detach(self) -> int:
         """Give the descriptor away: it is not looked at any more, but the connection goes on."""
@@ -58,9 +85,10 @@ class TappedSocket(socket.socket):
 
     def dup(self) -> TappedSocket:
         """A second handle on the same connection, which ends with the last of them."""
-        twin = super().dup()
-        twin.connection = self.connection
-        self.connection.handles += 1
+        twin, connection = super().dup(), self.connection
+        twin.connection = connection
+        connection.handles += 1
+        connection.elsewhere = whereabouts(twin.fileno())
         return twin
 
     def __del__(self) -> None:
@@ -114,6 +142,15 @@ class CountingSocket(TappedSocket):
             connection.io_failed = True
 
     # -- in -----------------------------------------------------------------------------------
+
+    def _recv_with_flags(self, bufsize: int, flags: int) -> bytes:
+        try:
+            data = socket.socket.recv(self, bufsize, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        self._read(data, bufsize, flags)
+        return data
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         try:

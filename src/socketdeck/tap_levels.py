@@ -29,20 +29,21 @@ class CountersSocket(CountingSocket):
     __slots__ = ()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if flags:
+            return self._recv_with_flags(bufsize, flags)
         try:
-            data = _recv(self, bufsize, flags)
+            data = _recv(self, bufsize)
         except OSError as error:
             self._failed(error)
             raise
         connection = self.connection
         if data:
-            if not flags & _PEEK:
-                length = len(data)
-                connection.bytes_in += length
-                connection.messages_in += 1
-                if not connection.changed:
-                    connection.changed = True
-                    connection.touch(connection)
+            length = len(data)
+            connection.bytes_in += length
+            connection.messages_in += 1
+            if not connection.changed:
+                connection.changed = True
+                connection.touch(connection)
         elif bufsize:
             connection.peer_ended = True
         return data
@@ -72,7 +73,7 @@ class CountersSocket(CountingSocket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         try:
-            _sendall(self, data, flags)
+            _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
             raise
@@ -108,21 +109,22 @@ class EventsSocket(CountingSocket):
     __slots__ = ()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if flags:
+            return self._recv_with_flags(bufsize, flags)
         try:
-            data = _recv(self, bufsize, flags)
+            data = _recv(self, bufsize)
         except OSError as error:
             self._failed(error)
             raise
         connection = self.connection
         if data:
-            if not flags & _PEEK:
-                length = len(data)
-                connection.bytes_in += length
-                connection.messages_in += 1
-                connection.append((connection.number(), _now(), connection.origin, IN, length, None))
-                if not connection.changed:
-                    connection.changed = True
-                    connection.touch(connection)
+            length = len(data)
+            connection.bytes_in += length
+            connection.messages_in += 1
+            connection.append((connection.number(), _now(), connection.origin, IN, length, None))
+            if not connection.changed:
+                connection.changed = True
+                connection.touch(connection)
         elif bufsize:
             connection.peer_ended = True
         return data
@@ -152,7 +154,7 @@ class EventsSocket(CountingSocket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         try:
-            _sendall(self, data, flags)
+            _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
             raise
@@ -191,23 +193,24 @@ class PayloadSocket(CountingSocket):
     __slots__ = ()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        if flags:
+            return self._recv_with_flags(bufsize, flags)
         try:
-            data = _recv(self, bufsize, flags)
+            data = _recv(self, bufsize)
         except OSError as error:
             self._failed(error)
             raise
         connection = self.connection
         if data:
-            if not flags & _PEEK:
-                length = len(data)
-                connection.bytes_in += length
-                connection.messages_in += 1
-                limit = connection.prefix
-                seen = data[:limit] if 0 < limit < length else data
-                connection.append((connection.number(), _now(), connection.origin, IN, length, seen))
-                if not connection.changed:
-                    connection.changed = True
-                    connection.touch(connection)
+            length = len(data)
+            connection.bytes_in += length
+            connection.messages_in += 1
+            limit = connection.prefix
+            seen = data[:limit] if 0 < limit < length else data
+            connection.append((connection.number(), _now(), connection.origin, IN, length, seen))
+            if not connection.changed:
+                connection.changed = True
+                connection.touch(connection)
         elif bufsize:
             connection.peer_ended = True
         return data
@@ -237,16 +240,21 @@ class PayloadSocket(CountingSocket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         try:
-            _sendall(self, data, flags)
+            _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
             raise
-        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        connection = self.connection
+        limit = connection.prefix
+        if data.__class__ is bytes:
+            length = len(data)
+            seen = data[:limit] if 0 < limit < length else data
+        else:
+            length = memoryview(data).nbytes
+            seen = kept(data, length, limit)
         if length:
-            connection = self.connection
             connection.bytes_out += length
             connection.messages_out += 1
-            seen = kept(data, length, connection.prefix)
             connection.append((connection.number(), _now(), connection.origin, OUT, length, seen))
             if not connection.changed:
                 connection.changed = True

@@ -16,21 +16,23 @@ import struct
 import threading
 import time
 import weakref
-from collections import deque
 from typing import Any
 
 from socketdeck import output
-from socketdeck.connections import Connection, ConnectionTable, Tally
+from socketdeck.connections import Connection, ConnectionTable
 from socketdeck.journal import IN, OUT
 from socketdeck.peer import peer_text
-from socketdeck.tap import TappedSocket, kept
+from socketdeck.tally import Tally
+from socketdeck.tap import TappedSocket, kept, reached, whereabouts
 from socketdeck.tap_levels import SOCKET_CLASSES
 
 TRACEBACK_CHARACTERS = 16_384
 FLOWS = 10_000
+FINISHED_KEPT = 64
 _TCP_INFO_BYTES = 104
 _AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
 _POLLRDHUP = getattr(select, "POLLRDHUP", 0)
+_TELL_OF_RESET = ("ConnectionResetError", "BrokenPipeError")
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:
@@ -78,7 +80,7 @@ class Watch:
         self.socket_class: type[TappedSocket] = SOCKET_CLASSES[level]
         self.threads: dict[threading.Thread, Connection | None] = {}
         """The threads that are in a handler, by themselves: each enters and leaves on its own."""
-        self.finished: deque[threading.Thread] = deque(maxlen=64)
+        self.finished: list[threading.Thread] = []
         """The last to leave a handler: they may still be on their way out."""
         self.flows: dict[Any, Connection] = {}
         self._flows_lock = threading.Lock()
@@ -148,6 +150,7 @@ class Watch:
     def _datagram(self, flow: Connection, direction: int, length: int, data: Any) -> None:
         level = self.level
         if level == "off":
+            flow.last_activity = time.time()  # what else would keep it from expiring
             return
         if level != "counters":
             seen = kept(data, length, self.prefix) if level == "payload" else None
@@ -186,7 +189,10 @@ class Watch:
                 self._ask_kernel_how_it_ended(connection)
         thread = threading.current_thread()
         self.finished.append(thread)
+        if len(self.finished) > 2 * FINISHED_KEPT:
+            del self.finished[:-FINISHED_KEPT]
         self.threads.pop(thread, None)
+        self.tally.tell_idle()
 
     def raised(self, connection: Connection | None, error: BaseException) -> None:
         """A handler, or the server around it, raised; told once for each exception."""
@@ -205,10 +211,14 @@ class Watch:
 
     def close(self, connection: Connection, how: str) -> None:
         """End a connection from outside: its handler's next call sees the end."""
-        found = connection.socket() if connection.socket is not None else None
         if self.transport in ("udp", "unixgram"):
             self.forget(connection, "killed")
             return
+        found = connection.socket() if connection.socket is not None else None
+        own = None
+        if found is None or found.fileno() < 0:
+            # The handler took it out of our socket, to wrap it in TLS say, or kept a dup alone.
+            found = own = reached(connection.elsewhere)
         if found is None:
             return
         # socket.socket's own methods: what is being closed here is not the handler's doing.
@@ -216,6 +226,8 @@ class Watch:
             reset(found)
         with contextlib.suppress(OSError):
             socket.socket.shutdown(found, socket.SHUT_RDWR)
+        if own is not None:
+            own.close()
 
     def ended(self, connection: Connection) -> None:
         """Its last socket is closed."""
@@ -224,6 +236,7 @@ class Watch:
     def detached(self, connection: Connection, descriptor: int) -> None:
         """Its handler went on without the socket: the end of the handler is all that is seen."""
         connection.socket = None
+        connection.elsewhere = whereabouts(descriptor)
 
     def kernel(self, connection: Connection) -> dict[str, Any] | None:
         """TCP_INFO and the queues of a live connection (tcp(7), sockios.h)."""
@@ -256,8 +269,10 @@ class Watch:
             return
         poll = select.poll()
         poll.register(found.fileno(), _POLLRDHUP)
+        # A handler that was told of the break has taken the error off the socket (SO_ERROR).
+        told = connection.error is not None and connection.error["type"] in _TELL_OF_RESET
         for _, events in poll.poll(0):
-            connection.reset = bool(events & select.POLLERR)
+            connection.reset = bool(events & (select.POLLERR | (select.POLLHUP if told else 0)))
             connection.peer_ended = bool(events & _POLLRDHUP)
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from socketdeck.connections import ConnectionTable, Tally
+from socketdeck.connections import ConnectionTable
 from socketdeck.definition import ServiceDefinition
 from socketdeck.listener import Listener
+from socketdeck.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)

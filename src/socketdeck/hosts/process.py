@@ -140,13 +140,7 @@ class ProcessHost:
     def wait_idle(self, deadline: Callable[[], float]) -> bool:
         if self._run.listener.address.is_stream:
             return self._run.tally.wait_idle(deadline)
-        with self._run.tally.idle:
-            while self._handling and self._child_lives():
-                left = deadline() - time.monotonic()
-                if left <= 0:
-                    return False
-                self._run.tally.idle.wait(min(left, threading.TIMEOUT_MAX))
-        return True
+        return self._run.tally.wait_idle(deadline, busy=lambda: self._handling)
 
     def close_connections(self, reason: str) -> None:
         datagrams = not self._run.listener.address.is_stream
@@ -253,23 +247,19 @@ class ProcessHost:
         service = self._run.definition.name
         connection = self._connections.get(key) if key is not None else None
         if kind == "connection.opened":
-            connection = self._mirror(key or 0, when, data)
-            drafts.append(Draft(when, service, connection.id, kind, opening_of(connection)))
+            self._opened(key or 0, data, drafts)
         elif kind == "connection.closed":
             if connection is not None:
-                self._end_of(connection, data["reason"], when, drafts)
+                self._closed(connection, data, when, drafts)
         elif kind == wire.COUNTED:
             if connection is not None:
                 connection.add_counted(data, when)
         elif kind == wire.BEGUN:
-            self._handling += 1
-            if connection is not None:
-                connection.thread, connection.pid = data["thread"], data["pid"]
-                connection.handling_since = time.monotonic() - max(0.0, time.time() - when)
+            self._begun(connection, data, when)
         elif kind == wire.FINISHED:
             self._finished(connection)
         elif kind == wire.REAPED:
-            self._reaped(connection, data, when, drafts)
+            self._reaped(key or 0, data, when, drafts)
         elif kind == wire.READY:
             self._ready.set()
         elif kind == wire.FAILED:
@@ -303,7 +293,8 @@ class ProcessHost:
         number = connection.id if connection is not None else None
         drafts.append(Draft(when, self._run.definition.name, number, kind, data))
 
-    def _mirror(self, key: int, when: float, data: dict[str, Any]) -> Connection:
+    def _opened(self, key: int, data: dict[str, Any], drafts: list[Draft]) -> Connection:
+        """A connection here for one of the child's; one forked for it is in its handler already."""
         run = self._run
         address = data["client_address"]
         if isinstance(address, dict):
@@ -319,14 +310,37 @@ class ProcessHost:
             run.definition.capture.bytes,
         )
         connection.worker_key = key
-        connection.opened_at = connection.last_activity = when
+        opened_at = connection.opened_at = connection.last_activity = data["opened_at"]
         connection.local = data["local"]
         connection.pid = data["pid"]
         if data["peer_credentials"] is not None:
             connection.peer_credentials = tuple(data["peer_credentials"])
         self._connections[key] = connection
         run.table.show(connection)
+        kind = "connection.opened"
+        drafts.append(
+            Draft(opened_at, connection.service, connection.id, kind, opening_of(connection))
+        )
+        if "thread" in data:
+            self._begun(connection, data, opened_at)
         return connection
+
+    def _begun(self, connection: Connection | None, data: dict[str, Any], when: float) -> None:
+        self._handling += 1
+        if connection is not None:
+            connection.thread, connection.pid = data["thread"], data["pid"]
+            connection.handling_since = time.monotonic() - max(0.0, time.time() - when)
+
+    def _closed(
+        self, connection: Connection, data: dict[str, Any], when: float, drafts: list[Draft]
+    ) -> None:
+        """The child said so: its totals hold what it had not told of."""
+        told = connection.counted
+        ends = [data[what][way] for what in ("bytes", "messages") for way in ("in", "out")]
+        connection.add_counted([end - now for end, now in zip(ends, told)], when)
+        if self._forking and self._run.listener.address.is_stream:
+            self._finished(connection)
+        self._end_of(connection, data["reason"], when, drafts)
 
     def _end_of(
         self, connection: Connection, reason: str, when: float, drafts: list[Draft]
@@ -346,11 +360,12 @@ class ProcessHost:
             connection.handling_since = None
 
     def _reaped(
-        self, connection: Connection | None, data: dict[str, int], when: float, drafts: list[Draft]
+        self, key: int, data: dict[str, Any], when: float, drafts: list[Draft]
     ) -> None:
-        """A forked child is gone: what it did not say of its connection is said for it."""
-        if connection is None or connection.handling_since is None:
-            return
+        """A forked child is gone that did not say so: what it left unsaid is said for it."""
+        connection = self._connections.get(key)
+        if connection is None:
+            connection = self._opened(key, {**data, "thread": "MainThread"}, drafts)
         self._finished(connection)
         status = data["status"]
         if connection.wish is None and connection.error is None:
@@ -396,9 +411,6 @@ class ProcessHost:
         self._ended_told = True
         error = None if failure is None else ChildEnded(f"{failure['message']}")
         self._run.ended(error)
-
-    def _child_lives(self) -> bool:
-        return self._child is not None and self._child.poll() is None
 
     def _kill_group(self) -> None:
         """The child leads a process group of its own, which all it forked is in."""

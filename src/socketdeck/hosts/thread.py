@@ -1,4 +1,8 @@
-"""`ThreadHost`: a server in a background thread of this process."""
+"""`ThreadHost`: a server in background threads of this process.
+
+One that hands its connections to threads has them accepted by the process's `Acceptor`; any other has
+a thread that runs its loop.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,17 @@ from collections.abc import Callable
 from typing import Any
 
 from socketdeck import output
+from socketdeck.hosts import acceptor
 from socketdeck.hosts.host import Leftover, Run
 from socketdeck.loading import resolve
 from socketdeck.managed import Plan, build_server
 from socketdeck.watch import Watch
 
+LEAVING_SECONDS = 1.0
+
 
 class ThreadHost:
-    """Runs a server's loop in a thread named after the service. See `Host`."""
+    """Runs a server in this process. See `Host`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -68,22 +75,25 @@ class ThreadHost:
         self._server = build_server(
             Plan.of(definition), run.listener.duplicate(), handler, watch
         )
-        self._thread = threading.Thread(target=self._serve, name=definition.name, daemon=True)
-        self._thread.start()
+        elsewhere = definition.concurrency in ("threading", "pool")
+        if address.is_stream and elsewhere and run.requests is None:
+            acceptor.shared.add(self._server, self._failed)
+        else:
+            self._thread = threading.Thread(target=self._serve, name=definition.name, daemon=True)
+            self._thread.start()
 
     def stop_accepting(self) -> None:
         self._stopping = True
-        self._server.request_shutdown()
+        if self._thread is None:
+            acceptor.shared.remove(self._server)
+        else:
+            self._server.request_shutdown()
 
     def wait_idle(self, deadline: Callable[[], float]) -> bool:
         watch = self._watch
         assert watch is not None
-        if self._run.listener.address.is_stream:
-            return self._run.tally.wait_idle(deadline)
-        for thread in list(watch.threads):
-            while thread in watch.threads and time.monotonic() < deadline():
-                thread.join(min(0.02, max(0.0, deadline() - time.monotonic())))
-        return not watch.threads
+        streams = self._run.listener.address.is_stream
+        return self._run.tally.wait_idle(deadline, None if streams else lambda: watch.threads)
 
     def close_connections(self, reason: str) -> None:
         assert self._watch is not None
@@ -92,16 +102,23 @@ class ThreadHost:
                 connection.close(reason=reason)
 
     def close(self, deadline: float) -> list[Leftover]:
-        watch, server, serving = self._watch, self._server, self._thread
-        assert watch is not None and serving is not None
-        pooled = server.end_threads() if hasattr(server, "end_threads") else []
-        handling = list(watch.threads)
-        for thread in (serving, *pooled, *handling, *watch.finished):
-            thread.join(max(0.0, deadline - time.monotonic()))
+        watch, server = self._watch, self._server
+        assert watch is not None
+        threads = [self._thread] if self._thread is not None else []
+        threads += server.end_threads() if hasattr(server, "end_threads") else []
+        threads += watch.threads
+        for thread in (*threads, *watch.finished):
+            left = deadline - time.monotonic()
+            # One that is in no handler is on its way out, and needs a moment whatever the deadline.
+            thread.join(max(left, 0.0 if thread in watch.threads else LEAVING_SECONDS))
         server.server_close()
-        watch.finished.clear()
-        alive = {thread: None for thread in (serving, *pooled, *handling) if thread.is_alive()}
+        alive = {thread: None for thread in threads if thread.is_alive()}
         return [_leftover(thread) for thread in alive]
+
+    def _failed(self, error: BaseException) -> None:
+        """What the acceptor met in this server, where a loop of its own would have ended."""
+        if not self._stopping:
+            self._run.ended(error)
 
     def _serve(self) -> None:
         run, server = self._run, self._server

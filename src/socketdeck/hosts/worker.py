@@ -16,119 +16,25 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from socketdeck import output
-from socketdeck.connections import Connection, ConnectionTable, Tally
+from socketdeck.connections import Connection
 from socketdeck.hosts import wire
-from socketdeck.journal import Draft, Journal
+from socketdeck.hosts.worker_watch import (
+    DATAGRAMS,
+    ForkingTable,
+    ForkingWatch,
+    WireJournal,
+    WireTally,
+    WorkerTable,
+    WorkerWatch,
+)
 from socketdeck.managed import Plan, build_server
-from socketdeck.watch import Watch, failure_of, reset
+from socketdeck.watch import failure_of
 
 PACKET_MAXIMUM_BYTES = 1 << 20
-
-
-class WireJournal(Journal):
-    """A journal whose events go over the wire, to be given their place in the panel's.
-
-    `direct`: without a drainer; what is recorded is written by whoever recorded it.
-    """
-
-    def __init__(self, writer: wire.Writer, *, direct: bool) -> None:
-        super().__init__(source=f"process {os.getpid()}")
-        self._writer = writer
-        self._direct = direct
-        self.asleep = direct
-
-    def wake(self) -> None:
-        if self._direct:
-            self.flush()
-        else:
-            super().wake()
-
-    def _publish(self, drafts: Iterable[Draft]) -> None:
-        self._write([[kind, when, key, data] for when, _, key, kind, data in drafts])
-
-    def _tell_loss(self, count: int, source: str) -> None:
-        self._write([[wire.LOST, 0, None, {"count": count}]])
-
-    def _write(self, messages: list[wire.Message]) -> None:
-        with contextlib.suppress(ConnectionError):  # the lifeline's end is seen elsewhere
-            self._writer.write(messages)
-
-
-class WireTally(Tally):
-    """Counts are added up in the panel: they go there in the order of the events."""
-
-    def account(self, connection: Connection, more: list[int], now: float) -> None:
-        record = (connection.number(), now, connection.origin, wire.COUNTED, 0, more)
-        connection.append(record)
-
-
-class WorkerTable(ConnectionTable):
-    """Says of each connection what the panel needs to show it."""
-
-    def opened(self, connection: Connection) -> None:
-        self.show(connection)
-        data = {
-            "client_address": _portable(connection.client_address),
-            "local": connection.local,
-            "peer_credentials": connection.peer_credentials,
-            "pid": os.getpid(),
-        }
-        self.journal.record(connection.origin, "connection.opened", data)
-
-    def closed(self, connection: Connection, reason: str | None = None) -> None:
-        ending = self.hide(connection, reason)
-        if ending is not None:
-            self.journal.record(connection.origin, "connection.closed", ending)
-
-
-class WorkerWatch(Watch):
-    """Also tells the panel which thread or child handles what."""
-
-    forked_from: int | None = None
-    """In a child that was forked for one request: the worker's pid."""
-
-    def begin(self, connection: Connection | None) -> None:
-        super().begin(connection)
-        if connection is not None:
-            data = {"thread": connection.thread, "pid": connection.pid}
-            self.table.journal.record(connection.origin, wire.BEGUN, data)
-
-    def finish(self, connection: Connection | None) -> None:
-        since = connection.handling_since if connection is not None else None
-        super().finish(connection)
-        if connection is not None and since is not None:
-            self.table.journal.record(connection.origin, wire.FINISHED, {})
-
-    def forked(self, connection: Connection, pid: int) -> None:
-        """In the worker: a child was forked for this connection, which is its own from now on."""
-        connection.pid = pid
-
-    def ended(self, connection: Connection) -> None:
-        if connection.pid is None or connection.pid == os.getpid():
-            super().ended(connection)
-
-    def in_child(self, connection: Connection) -> None:
-        """In the forked child: the panel ends it by signals, whose default would lose the ending."""
-        self.forked_from = os.getppid()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, lambda *_: self.close(connection, "close"))
-        signal.signal(signal.SIGUSR1, lambda *_: self.close(connection, "reset"))
-
-    def leave_child(self) -> None:
-        """In the forked child, at its end."""
-        self.table.journal.flush()
-
-    def reaped(self, connection: Connection, pid: int, status: int) -> None:
-        """In the worker: the child is gone, by `status` of waitpid(2)."""
-        if self.transport in ("tcp", "unix"):
-            self.table.hide(connection)
-        data = {"pid": pid, "status": os.waitstatus_to_exitcode(status)}
-        self.table.journal.record(connection.origin, wire.REAPED, data)
 
 
 class Worker:
@@ -141,7 +47,8 @@ class Worker:
         self._forking = self._plan.concurrency == "forking"
         self._writer = wire.Writer(end)
         self.journal = WireJournal(self._writer, direct=self._forking)
-        self._table = WorkerTable(self.journal)
+        own = self._forking and self._plan.transport not in DATAGRAMS
+        self._table = (ForkingTable if own else WorkerTable)(self.journal)
         self._tally = WireTally()
         self._server: Any = None
         self._stopping = False
@@ -151,7 +58,7 @@ class Worker:
         order = self._order
         handler = _load(order)
         output.capture()
-        self.watch = WorkerWatch(
+        self.watch = (ForkingWatch if self._forking else WorkerWatch)(
             table=self._table,
             tally=self._tally,
             service=self._plan.name,
@@ -161,6 +68,7 @@ class Worker:
             prefix=order["prefix"],
             local=order["local"],
         )
+        self.watch.journal = self.journal
         self._server = build_server(self._plan, listening, handler, self.watch)
 
     def serve(self) -> None:
@@ -238,8 +146,8 @@ class Worker:
             os._exit(0)
 
     def _close(self, connection: Connection, how: str) -> None:
-        streams = self._plan.transport in ("tcp", "unix")
-        if self._forking and streams and connection.pid not in (None, os.getpid()):
+        own = self._forking and self._plan.transport not in DATAGRAMS
+        if own and connection.pid not in (None, os.getpid()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(connection.pid or 0, signal.SIGUSR1 if how == "reset" else signal.SIGTERM)
         else:
@@ -249,13 +157,6 @@ class Worker:
         self.journal.flush()
         with contextlib.suppress(ConnectionError):
             self._writer.write([[kind, 0, None, data]])
-
-
-def _portable(client_address: Any) -> Any:
-    """A client address in JSON: pairs as lists, abstract Unix names as the text of their bytes."""
-    if isinstance(client_address, bytes):
-        return {"abstract": client_address.decode("latin-1")}
-    return client_address
 
 
 def _load(order: dict[str, Any]) -> Any:

@@ -8,20 +8,34 @@ fields at once for what can be but does not fit the service.
 
 Whatever a module in the folder does when it is imported, it does in a child process first: one that
 never returns, or ends its process, is found out there (`checking`) and never imported here.
+
+Names are imported when they are first asked for: a child process that forks for each connection
+resolves one class, and each megabyte that it does not load makes its forks quicker. For the same
+reason `resolution` and what it stands on import what is large where they use it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from socketserver import BaseRequestHandler
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from socketdeck.loading.checking import check, ensure_imports, listing
-from socketdeck.loading.description import FileFailure, HandlerDescription, Listing
-from socketdeck.loading.fitting import field_errors, fit
-from socketdeck.loading.folder import HandlersFolder, prepare_folder
-from socketdeck.loading.reference import find
+if TYPE_CHECKING:
+    from socketdeck.loading.checking import check, listing
+    from socketdeck.loading.description import FileFailure, HandlerDescription, Listing
+    from socketdeck.loading.fitting import field_errors
+    from socketdeck.loading.folder import prepare_folder
+    from socketdeck.loading.resolution import resolve
+
+_HOMES = {
+    "FileFailure": "description",
+    "HandlerDescription": "description",
+    "Listing": "description",
+    "check": "checking",
+    "field_errors": "fitting",
+    "listing": "checking",
+    "prepare_folder": "folder",
+    "resolve": "resolution",
+}
 
 __all__ = [
     "FileFailure",
@@ -35,25 +49,9 @@ __all__ = [
 ]
 
 
-def resolve(
-    handler: str,
-    transport: str,
-    options: Mapping[str, Any] | None = None,
-    *,
-    folder: Path | None = None,
-    concurrency: str = "threading",
-    checked: bool = True,
-) -> type[BaseRequestHandler]:
-    """The class that serves a service, with its options applied.
-
-    A module of the folder is imported anew each time, with all that it imports from there, so that
-    edited code is served; classes that were given out before go on as they are. `checked` false
-    leaves out the child process: for a process that may itself be lost.
-
-    Blocks while the module is imported: at most about ten seconds in the child, only after the
-    folder changed, and then here.
-    """
-    where = HandlersFolder(folder) if folder else None
-    if checked:
-        ensure_imports(handler, where)
-    return fit(find(handler, where), transport, options or {}, concurrency)
+def __getattr__(name: str) -> Any:
+    """Import a public name (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Mapping
 from socketserver import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
-from socketdeck.catalogue import Entry
-from socketdeck.catalogue.entry import DATAGRAM_TRANSPORTS, STREAM_TRANSPORTS
 from socketdeck.errors import FieldError, InvalidDefinition
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+    from socketdeck.catalogue import Entry
+
 Handler = type[BaseRequestHandler]
+
+STREAM_TRANSPORTS = ("tcp", "unix")
+DATAGRAM_TRANSPORTS = ("udp", "unixgram")
 
 SET_BY_SOCKETSERVER = frozenset({"request", "client_address", "server"})
 
@@ -25,11 +30,14 @@ def fit(
 
     Options come as a subclass made for the service; what was found is not touched. A handler with
     an `Options` model reads them, validated, from `self.options`. Any other gets them as class
-    attributes, and where there are none is returned as it is.
+    attributes. Where the subclass would change nothing, the class is returned as it is.
     """
     attributes = verify(found, transport, options, concurrency)
-    handler = found.handler_for(transport) if isinstance(found, Entry) else found
-    return _derived(handler, attributes) if attributes else handler
+    handler: Handler = found if isinstance(found, type) else found.handler_for(transport)
+    own = shares_state(found) or any(
+        getattr(handler, name, None) != value for name, value in attributes.items()
+    )
+    return _derived(handler, attributes) if own else handler
 
 
 def verify(
@@ -60,7 +68,7 @@ def verify(
 
 def transports_of(found: Entry | Handler) -> tuple[str, ...]:
     """The address schemes that it can serve; for a class, by its base in socketserver."""
-    if isinstance(found, Entry):
+    if not isinstance(found, type):
         return found.transports
     if issubclass(found, StreamRequestHandler):
         return STREAM_TRANSPORTS
@@ -76,10 +84,14 @@ def shares_state(found: Entry | Handler) -> bool:
 
 def options_model(found: Entry | Handler) -> type[BaseModel] | None:
     """The model of a handler's options, where it has one: a pydantic model named `Options`."""
-    if isinstance(found, Entry):
+    if not isinstance(found, type):
         return found.options
     model = getattr(found, "Options", None)
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+    if not isinstance(model, type) or "pydantic" not in sys.modules:
+        return None
+    from pydantic import BaseModel
+
+    return model if issubclass(model, BaseModel) else None
 
 
 def field_errors(error: ValidationError, *under: str) -> list[FieldError]:
@@ -104,6 +116,8 @@ def _attributes(found: Entry | Handler, options: Mapping[str, Any]) -> dict[str,
 
 
 def _validated(model: type[BaseModel], options: Mapping[str, Any]) -> BaseModel:
+    from pydantic import ValidationError
+
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
@@ -141,7 +155,7 @@ def _derived(handler: Handler, attributes: dict[str, Any]) -> Handler:
 
 def _not_served(found: Entry | Handler, transport: str) -> str:
     served = " and ".join(transports_of(found))
-    if isinstance(found, Entry):
+    if not isinstance(found, type):
         return f"{found.name} serves {served}, not {transport}"
     base = next(
         base for base in (StreamRequestHandler, DatagramRequestHandler) if issubclass(found, base)
@@ -150,7 +164,7 @@ def _not_served(found: Entry | Handler, transport: str) -> str:
 
 
 def _not_shared(found: Entry | Handler) -> str:
-    name = found.name if isinstance(found, Entry) else found.__name__
+    name = found.__name__ if isinstance(found, type) else found.name
     return (
         f"{name} keeps state that all its clients share, and forking gives each client a process "
         "and a copy of its own; choose threading, pool or sync"

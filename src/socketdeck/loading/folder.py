@@ -20,20 +20,15 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from socketdeck.catalogue import STARTER
 from socketdeck.errors import LoadError
-from socketdeck.loading.failures import explain
 
 MODULES_MAXIMUM = 500
 """How many modules of a folder are looked at: a folder with more is something else's."""
@@ -48,9 +43,10 @@ class _SourceLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-class _FolderFinder(MetaPathFinder):
+class _FolderFinder:
     """Finds the modules of the folder that was loaded from last. One for the process.
 
+    It has what `importlib.abc.MetaPathFinder` asks for, whose module is as large as all of the engine's.
     It stands first in `sys.meta_path`, before the finder that would read a package's submodules
     from `__pycache__`, and claims `names` alone. `where` is replaced by whoever holds
     `_LOADING`; `found`, the names of modules that came from here, any thread that imports adds to.
@@ -160,10 +156,14 @@ class HandlersFolder:
                 _FINDER.found.update(former)
                 _FINDER.where = where
                 if isinstance(error, Exception | SystemExit):
+                    from socketdeck.loading.failures import explain
+
                     raise explain(error, self.relative(file), self.path) from None
                 raise
 
     def _missing(self, module: str) -> LoadError:
+        from difflib import get_close_matches
+
         near = get_close_matches(module, self.modules(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return LoadError(f"there is no module {module} in the handlers folder {self.path}{hint}")
@@ -202,6 +202,10 @@ class HandlersFolder:
 
 def prepare_folder(path: Path) -> None:
     """Make the folder where there is none, and put the commented `hello.py` into an empty one."""
+    import shutil
+
+    from socketdeck.catalogue import STARTER
+
     path.mkdir(parents=True, exist_ok=True)
     if not any(path.iterdir()):
         shutil.copyfile(STARTER, path / STARTER.name)

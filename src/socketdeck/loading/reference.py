@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from inspect import iscoroutinefunction
 from socketserver import BaseRequestHandler, BaseServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from socketdeck.catalogue import CATALOGUE, Entry
 from socketdeck.errors import LoadError
-from socketdeck.loading.failures import explain
 from socketdeck.loading.fitting import Handler
 from socketdeck.loading.folder import HandlersFolder
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from socketdeck.catalogue import Entry
+
 ENTRY_POINT_GROUP = "socketdeck.handlers"
+CO_COROUTINE = 0x80
+"""As in `inspect`, whose import would cost more than all of this."""
 
 
 def find(handler: str, folder: HandlersFolder | None) -> Entry | Handler:
@@ -29,6 +31,8 @@ def find(handler: str, folder: HandlersFolder | None) -> Entry | Handler:
             raise LoadError(f"there is no handlers folder to load {handler} from")
         found = vars(folder.load(module))
         return _class_in(found, name, handler, folder.relative(folder.file_of(module)))
+    from socketdeck.catalogue import CATALOGUE
+
     if entry := CATALOGUE.get(handler):
         return entry
     if point := installed().get(handler):
@@ -53,6 +57,10 @@ def parse(reference: str) -> tuple[str, str]:
 
 def installed() -> dict[str, EntryPoint]:
     """The entry points of installed packages, by name; the catalogue's own names come first."""
+    from importlib.metadata import entry_points
+
+    from socketdeck.catalogue import CATALOGUE
+
     points = entry_points(group=ENTRY_POINT_GROUP)
     return {point.name: point for point in points if point.name not in CATALOGUE}
 
@@ -62,6 +70,8 @@ def load_entry_point(point: EntryPoint) -> Handler:
     try:
         found = point.load()
     except (Exception, SystemExit) as error:
+        from socketdeck.loading.failures import explain
+
         raise explain(error, f"the package behind {point.name} ({point.value})", None) from None
     return _handler_class(found, point.name)
 
@@ -92,7 +102,8 @@ def _handler_class(found: Any, reference: str) -> Handler:
             "BaseRequestHandler, StreamRequestHandler or DatagramRequestHandler"
         )
     handler: Handler = found
-    if iscoroutinefunction(handler.handle):
+    code = getattr(handler.handle, "__code__", None)
+    if code is not None and code.co_flags & CO_COROUTINE:
         raise LoadError(
             f"{reference}.handle is a coroutine function, which socketserver would never await; "
             "write def, not async def"
@@ -113,12 +124,16 @@ def _kind(found: Any) -> str:
 def _unknown(handler: str, folder: HandlersFolder | None) -> LoadError:
     if folder is not None and handler in folder.modules():
         return LoadError(f"{handler} is a module of the handlers folder; write {handler}:CLASS")
+    from socketdeck.catalogue import CATALOGUE
+
     near = _nearest(handler, [*CATALOGUE, *installed()])
     hint = f"did you mean {near}?" if near else f"it has {', '.join(CATALOGUE)}"
     return LoadError(f"there is no handler {handler!r} in the catalogue; {hint}")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
     by_lower_case = {candidate.casefold(): candidate for candidate in known}
     near = get_close_matches(name.casefold(), by_lower_case, n=1)
     return by_lower_case[near[0]] if near else None

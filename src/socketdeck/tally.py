@@ -1,0 +1,134 @@
+"""`Tally`: what is added up of a service, over all its runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socketdeck.connections import Connection
+    from socketdeck.status import Handling, Rates
+
+HANDLING_KEPT = 1_024
+WINDOWS_SECONDS = (1, 10, 60)
+BUCKETS_KEPT = max(WINDOWS_SECONDS) + 1
+
+Bucket = list[float]
+"""`[second, connections, bytes in, bytes out, messages in, messages out]`"""
+
+
+class Tally:
+    """The totals of one service; `lock` guards every field, but for the times of `handle`.
+
+    Rates come from one bucket a second, written when something happens and read with the clock: a
+    quiet service costs nothing. What most services never need, the waiting and the samples, is made
+    when it is first needed: hundreds of idle services should cost next to nothing in memory, too.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.open: dict[int, Connection] = {}
+        self.total = 0
+        self.rejected = 0
+        self.errors = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.messages_in = 0
+        self.messages_out = 0
+        self.closed: dict[str, int] = {}
+        self.expect_idle_flows: Callable[[], None] = _nothing
+        """Called when the first of a service's flows opens: they end by being idle."""
+        self._idle: threading.Condition | None = None
+        self._handling: list[float] = []  # appended to by any thread; the tail is what counts
+        self._buckets: list[Bucket] = []
+
+    def account(self, connection: Connection, more: list[int], now: float) -> None:
+        """Add what a connection counted: bytes in and out, messages in and out. Under `lock`."""
+        self.bytes_in += more[0]
+        self.bytes_out += more[1]
+        self.messages_in += more[2]
+        self.messages_out += more[3]
+        bucket = self.bucket(now)
+        for column, amount in enumerate(more, 2):
+            bucket[column] += amount
+
+    def bucket(self, now: float) -> Bucket:
+        """The bucket of this second. Under `lock`."""
+        second = int(now)
+        buckets = self._buckets
+        if not buckets or buckets[-1][0] < second:
+            buckets.append([second, 0, 0, 0, 0, 0])
+            if len(buckets) > 2 * BUCKETS_KEPT:
+                del buckets[:-BUCKETS_KEPT]
+        return buckets[-1]
+
+    def handled(self, seconds: float) -> None:
+        """One call of `handle` took this long; from any thread."""
+        times = self._handling
+        times.append(seconds)
+        if len(times) > 2 * HANDLING_KEPT:
+            del times[:-HANDLING_KEPT]
+
+    def rates(self, now: float) -> dict[str, Rates]:
+        """The mean rates over the last 1, 10 and 60 full seconds."""
+        from socketdeck.status import Rates
+
+        with self.lock:
+            buckets = [list(bucket) for bucket in self._buckets]
+        last = int(now)
+        found = {}
+        for window in WINDOWS_SECONDS:
+            rows = [row for row in buckets if last - window <= row[0] < last]
+            sums = [sum(row[column] for row in rows) / window for column in range(1, 6)]
+            found[f"{window}s"] = Rates.model_construct(
+                connections=sums[0],
+                bytes_in=sums[1],
+                bytes_out=sums[2],
+                messages_in=sums[3],
+                messages_out=sums[4],
+            )
+        return found
+
+    def handling(self) -> Handling:
+        """How long `handle` took over the last finished requests."""
+        from socketdeck.status import Handling
+
+        times = sorted(self._handling[-HANDLING_KEPT:])
+        if not times:
+            return Handling.model_construct()
+        p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99))
+        return Handling.model_construct(p50=p50, p95=p95, p99=p99)
+
+    def tell_idle(self) -> None:
+        """Wake who waits for connections to end; called whenever one has, or a deadline moved."""
+        idle = self._idle
+        if idle is not None:
+            with idle:
+                idle.notify_all()
+
+    def wait_idle(
+        self, deadline: Callable[[], float], busy: Callable[[], object] | None = None
+    ) -> bool:
+        """Block until no connection is open, or the deadline (monotonic); whether none is.
+
+        `busy` asks something else than whether a connection is open. Both are asked again at each
+        `tell_idle`.
+        """
+        busy = busy or (lambda: self.open)
+        with self.lock:
+            if not busy():
+                return True
+            if self._idle is None:
+                self._idle = threading.Condition(self.lock)
+            while busy():
+                left = deadline() - time.monotonic()
+                if left <= 0:
+                    return False
+                self._idle.wait(min(left, threading.TIMEOUT_MAX))
+            return True
+
+
+def _nothing() -> None:
+    """For a service that is not told."""
