@@ -62,8 +62,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first asked for (PEP 562).
 
-    A child process that forks for each connection imports this package too, and each megabyte that it
-    does not load makes its forks quicker.
+    A child process that forks for each connection imports this package too, and each megabyte that
+    it does not load makes its forks quicker.
     """
     home = _HOMES.get(name)
     if home is None:

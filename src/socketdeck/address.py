@@ -16,7 +16,7 @@ import socket
 import stat
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from socketdeck.errors import AddressError, AddressUnavailable
 
@@ -49,7 +49,7 @@ class Address:
                 f"{text!r} is no address; write tcp://HOST:PORT, udp://HOST:PORT, "
                 "unix:///PATH or unixgram:///PATH"
             )
-        transport = cast(Transport, scheme)
+        transport: Transport = scheme
         if transport in ("unix", "unixgram"):
             return cls(transport, path=_checked_path(rest))
         match = _INET.fullmatch(rest)
@@ -283,6 +283,7 @@ def holder(address: Address) -> str | None:
         rows = psutil.net_connections(kind=wanted_kind)
     except (psutil.Error, OSError):
         return None
+    row: Any
     for row in rows:
         if address.is_unix:
             matches = row.laddr == address.path

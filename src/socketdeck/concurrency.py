@@ -293,9 +293,7 @@ class PromotingMixIn(_Server):
     def _wait_parked(self) -> bool:
         with self._promoting:
             self._parked += 1
-            self._promoting.wait_for(
-                lambda: self._vacant or not self._goes_on(), PARKED_SECONDS
-            )
+            self._promoting.wait_for(lambda: self._vacant or not self._goes_on(), PARKED_SECONDS)
             self._parked -= 1
             if self._vacant:
                 self._vacant -= 1

@@ -5,12 +5,12 @@ service and one peer exchange until idle.
 
 Who writes what: the four counters and the marks of the peer's end are written by the taps alone, on
 whatever thread calls the socket. `counter += n` on a slot is safe there without a lock: CPython
-(3.10 to 3.14, with its interpreter lock) switches threads at calls and backward jumps only, and there
-is neither between the load and the store. All else of a connection is written under the lock of its
-service's `Tally`, which also guards the totals.
+(3.10 to 3.14, with its interpreter lock) switches threads at calls and backward jumps only, and
+there is neither between the load and the store. All else of a connection is written under the lock
+of its service's `Tally`, which also guards the totals.
 
-The views of `status` are imported where they are made: a child process that forks for each connection
-never shows any, and each megabyte that it does not load makes its forks quicker.
+The views of `status` are imported where they are made: a child process that forks for each
+connection never shows any, and each megabyte that it does not load makes its forks quicker.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Control(Protocol):
 
 
 class Connection:
-    """One stream connection or datagram flow; made at accept, shown from `ConnectionTable.opened`."""
+    """One stream connection or datagram flow: made at accept, shown once the server takes it."""
 
     __slots__ = (
         "__weakref__",
@@ -165,7 +165,7 @@ class Connection:
             before, self.settled = self.settled, seen
             if seen != before:
                 self.last_activity = now
-                more = [after - already for after, already in zip(seen, before)]
+                more = [after - already for after, already in zip(seen, before, strict=True)]
                 tally.account(self, more, now)
 
     def add_counted(self, more: list[int], now: float) -> None:
@@ -236,8 +236,8 @@ def opening_of(connection: Connection) -> dict[str, Any]:
 class ConnectionTable:
     """All connections of one supervisor: the open ones, and the last `CLOSED_KEPT` closed ones.
 
-    It owns the numbering. The open ones of a service are in its `Tally`, under that lock; the ring of
-    closed ones has a lock of its own.
+    It owns the numbering. The open ones of a service are in its `Tally`, under that lock; the ring
+    of closed ones has a lock of its own.
     """
 
     def __init__(self, journal: Journal, first_id: int = 1) -> None:

@@ -36,8 +36,9 @@ class Restart(Part):
     """What happens when a running service ends by itself."""
 
     policy: Literal["never", "on-failure", "always"] = Field(
-        "on-failure", description="on-failure: after an end that nobody asked for; always: also "
-        "after the last of `requests`"
+        "on-failure",
+        description="on-failure: after an end that nobody asked for; always: also "
+        "after the last of `requests`",
     )
     delay: Seconds = Field(1.0, description="seconds before the first restart; doubles each time")
     maximum_delay: Seconds = Field(60.0, description="seconds that the delay never exceeds")
@@ -90,8 +91,10 @@ _NOT_BUILT: dict[str, Callable[[Any], bool]] = {
     "attributes": lambda value: value == {},
     "processes": lambda value: value == 1 and not isinstance(value, bool),
     "tls": lambda value: value is None,
-    "access": lambda value: value == {}
-    or (isinstance(value, dict) and set(value) <= {"allow", "deny"} and not any(value.values())),
+    "access": lambda value: (
+        value == {}
+        or (isinstance(value, dict) and set(value) <= {"allow", "deny"} and not any(value.values()))
+    ),
     "faults": lambda value: value == [],
 }
 _NOT_BUILT_LIMITS = (
@@ -115,8 +118,9 @@ class ServiceDefinition(Part):
         description="tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH or unixgram:///PATH"
     )
     concurrency: Concurrency = Field(
-        "threading", description="how requests are served: one after the other, a thread each, a "
-        "child process each, or by a bounded pool of threads"
+        "threading",
+        description="how requests are served: one after the other, a thread each, a "
+        "child process each, or by a bounded pool of threads",
     )
     pool_size: Annotated[int, Field(ge=1, le=1024)] = Field(
         64, description="threads of a pool; more connections wait in its queue"
@@ -157,7 +161,7 @@ class ServiceDefinition(Part):
         if not re.fullmatch(NAME_PATTERN[1:-1], name):
             raise PydanticCustomError(
                 "name",
-                "a name is 1 to 63 lower-case letters, digits and hyphens and starts with no hyphen",
+                "a name is 1 to 63 lower-case letters, digits and hyphens; no hyphen comes first",
             )
         return name
 
@@ -177,9 +181,7 @@ class ServiceDefinition(Part):
         try:
             definition = cls.model_validate(dict(given))
         except ValidationError as error:
-            errors += [
-                found for found in _readable(error) if not _within(found.pointer, refused)
-            ]
+            errors += [found for found in _readable(error) if not _within(found.pointer, refused)]
             raise InvalidDefinition(errors) from None
         if errors:
             raise InvalidDefinition(errors)
@@ -211,9 +213,7 @@ def _unbuilt(given: Mapping[str, Any]) -> list[FieldError]:
         ]
     capture = given.get("capture")
     if isinstance(capture, Mapping) and capture.get("level") == "auto":
-        errors.append(
-            FieldError("/capture/level", "level auto is not built yet; choose another")
-        )
+        errors.append(FieldError("/capture/level", "level auto is not built yet; choose another"))
     return errors
 
 
@@ -243,4 +243,3 @@ def readable_reason(found: Mapping[str, Any]) -> str:
         return "this field is required"
     reason = str(found["msg"])
     return reason.removeprefix("Value error, ").removeprefix("Input ").strip()
-

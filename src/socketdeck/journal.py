@@ -2,13 +2,13 @@
 
 The road is one way. Whoever sees something (a tapped socket, a service) appends a small tuple to
 the *inbox* and goes on: no lock, no format, no I/O. Each record takes its number from the source's
-own counter at birth. One *drainer* thread takes the inbox in pieces, puts each piece in the order of
-birth, folds what is too much to tell singly, gives every event its place in the one order (`seq`),
-keeps the last ones in a *ring* and hands each batch to the subscribers.
+own counter at birth. One *drainer* thread takes the inbox in pieces, puts each piece in the order
+of birth, folds what is too much to tell singly, gives every event its place in the one order
+(`seq`), keeps the last ones in a *ring* and hands each batch to the subscribers.
 
 Why a number at birth: the inbox is a `deque` with a bound and drops its oldest records in silence.
-What was lost is nevertheless known to the last one: the highest number seen, plus one, less what was
-drained. A record whose number was taken but that is not appended yet would count as lost for a
+What was lost is nevertheless known to the last one: the highest number seen, plus one, less what
+was drained. A record whose number was taken but that is not appended yet would count as lost for a
 moment; so a loss is only told once it has stood for `LOSS_STANDS_SECONDS`.
 
 Why the drainer is not told of each record: a wake-up for each would cost more than the record. It
@@ -100,7 +100,7 @@ class Draft(NamedTuple):
 
 
 class Subscription:
-    """One reader's bounded queue of events. A reader that is too slow loses the oldest, and is told.
+    """One reader's bounded queue of events. One that is too slow loses the oldest, and is told.
 
     Made by `Journal.subscribe`; its reader closes it.
     """
@@ -132,8 +132,8 @@ class Subscription:
     def take(self, timeout: float | None = None) -> list[Event]:
         """All that has arrived, oldest first; blocks up to `timeout` seconds for the first.
 
-        Empty at the timeout, when woken, and once the subscription is closed. Where events were lost, an
-        `events.dropped` stands first in their place.
+        Empty at the timeout, when woken, and once the subscription is closed. Where events were
+        lost, an `events.dropped` stands first in their place.
         """
         with self._arrived:
             self._arrived.wait_for(lambda: self._batches or self._woken or self._closed, timeout)
@@ -258,7 +258,7 @@ class Journal:
         return subscription
 
     def recent(self, after: int = 0, limit: int | None = None) -> list[Event]:
-        """The events of the ring with `seq` above `after`, oldest first; the last `limit` of them."""
+        """The ring's events with `seq` above `after`, oldest first; of them the last `limit`."""
         found: list[Event] = []
         with self._draining:
             for event in reversed(self._ring):
@@ -380,7 +380,8 @@ class Journal:
 
     def _publish(self, drafts: Iterable[Draft]) -> None:
         batch = [
-            Event(seq, *draft) for seq, draft in zip(itertools.count(self._next_seq), drafts)
+            Event(seq, *draft)
+            for seq, draft in zip(itertools.count(self._next_seq), drafts, strict=False)
         ]
         if batch:
             self._next_seq = batch[-1].seq + 1
@@ -418,7 +419,9 @@ def _draft(record: tuple[Any, ...]) -> Draft:
     return Draft(when, service, connection, "connection.data", data_detail(what, size, payload))
 
 
-def data_detail(direction: int, length: int, payload: bytes | None, count: int = 1) -> dict[str, Any]:
+def data_detail(
+    direction: int, length: int, payload: bytes | None, count: int = 1
+) -> dict[str, Any]:
     """The `data` of a `connection.data` event; `count` is there where several were folded."""
     detail: dict[str, Any] = {
         "direction": _DIRECTIONS[direction],
@@ -441,7 +444,7 @@ def folded(records: Iterable[tuple[Any, ...]]) -> list[Draft]:
     for record in records:
         _, when, origin, what, size, payload = record
         if what.__class__ is str:
-            order.append(Draft(when, *origin, what, payload))
+            order.append(Draft(when, origin[0], origin[1], what, payload))
             continue
         fold = folds.get((origin, what))
         if fold is None:
@@ -455,5 +458,5 @@ def folded(records: Iterable[tuple[Any, ...]]) -> list[Draft]:
 
 def _fold_draft(fold: list[Any]) -> Draft:
     when, (service, connection), what, size, payload, count = fold
-    return Draft(when, service, connection, "connection.data", data_detail(what, size, payload, count))
-
+    detail = data_detail(what, size, payload, count)
+    return Draft(when, service, connection, "connection.data", detail)

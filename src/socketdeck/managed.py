@@ -14,9 +14,10 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
 from socketdeck.connections import ConnectionTable
@@ -46,6 +47,10 @@ class ManagedMixIn(socketserver.BaseServer):
     The flags are written by any thread and read by the serving one, each a single assignment; the
     waker follows each write, so none is missed.
     """
+
+    if TYPE_CHECKING:  # what every server of socketserver has, though BaseServer does not
+
+        def fileno(self) -> int: ...
 
     watch: Watch | None = None
     thread_prefix = "socketdeck"
@@ -121,9 +126,17 @@ class ManagedMixIn(socketserver.BaseServer):
         own = self.socket.gettimeout() or None  # type: ignore[attr-defined]
         limits = [limit for limit in (own, self.timeout) if limit is not None]
         waker, callbacks, poll = self._prepare_poll()
-        poll.register(self.fileno(), select.POLLIN)
+        give_up = time.monotonic() + min(limits) if limits else None
+        accepting = False
         while not (self._stop_asked or self._accepts_no_more):
-            ready = poll.poll(min(limits) * 1000 if limits else None)
+            if accepting == self.accepting_paused:
+                accepting = not accepting
+                if accepting:
+                    poll.register(self.fileno(), select.POLLIN)
+                else:
+                    poll.unregister(self.fileno())
+            wait = None if give_up is None else max(0.0, give_up - time.monotonic())
+            ready = poll.poll(None if wait is None else wait * 1000)
             if not ready:
                 return self.handle_timeout()
             for descriptor, _ in ready:
@@ -223,15 +236,13 @@ class ManagedMixIn(socketserver.BaseServer):
     def _acts_between_requests(self) -> bool:
         """Whether the class has something to do at intervals, as ForkingMixIn's reaping."""
         stock = (socketserver.BaseServer.service_actions, _reaps_by_pidfd)
-        return type(self).service_actions not in stock and not isinstance(
-            self, ReapingForkingMixIn
-        )
+        return type(self).service_actions not in stock and not isinstance(self, ReapingForkingMixIn)
 
     # -- the hooks ----------------------------------------------------------------------------
 
     def get_request(self) -> Any:
         try:
-            return super().get_request()  # type: ignore[misc]
+            return super().get_request()
         except OSError as error:
             self._nothing_left = True
             if error.errno in EXHAUSTED:
@@ -274,7 +285,7 @@ class ManagedMixIn(socketserver.BaseServer):
         watch, error = self.watch, sys.exception()
         if watch is not None and error is not None:
             watch.raised(watch.find(request, client_address), error)
-            if _next_in_line(type(self), "handle_error") is socketserver.BaseServer.handle_error:
+            if _next_in_line(cast(Any, type(self)), "handle_error") is socketserver.BaseServer.handle_error:
                 return  # it would print to stderr what the journal has
         super().handle_error(request, client_address)
 
@@ -298,7 +309,7 @@ _reaps_by_pidfd = ReapingForkingMixIn.service_actions
 
 
 @cache
-def _next_in_line(server_class: type, name: str) -> Any:
+def _next_in_line(server_class: Any, name: str) -> Any:
     """What the class has under `name` behind the mix-in."""
     line = server_class.__mro__
     for behind in line[line.index(ManagedMixIn) + 1 :]:
@@ -308,7 +319,7 @@ def _next_in_line(server_class: type, name: str) -> Any:
 
 
 @cache
-def _managed_class(server_class: type[socketserver.BaseServer]) -> Any:
+def _managed_class(server_class: Any) -> Any:
     if issubclass(server_class, ManagedMixIn):
         return server_class
     name = server_class.__name__
@@ -318,10 +329,10 @@ def _managed_class(server_class: type[socketserver.BaseServer]) -> Any:
 def managed(server_class: ServerClass, *, journal: Journal | None = None) -> ServerClass:
     """The class that the engine would run for any `BaseServer` subclass.
 
-    It takes the same arguments and behaves as the class it was given. With a `journal`, what happens
-    on its sockets is recorded there; the caller closes the journal.
+    It takes the same arguments and behaves as the class it was given. With a `journal`, what
+    happens on its sockets is recorded there; the caller closes the journal.
     """
-    made = _managed_class(server_class)
+    made = _managed_class(cast(Any, server_class))
     if journal is None:
         return made  # type: ignore[no-any-return]
 
@@ -374,7 +385,10 @@ class Plan(NamedTuple):
 
 
 def build_server(
-    plan: Plan, listening: socket.socket, handler: type[socketserver.BaseRequestHandler], watch: Watch
+    plan: Plan,
+    listening: socket.socket,
+    handler: type[socketserver.BaseRequestHandler],
+    watch: Watch,
 ) -> Any:
     """A server of the right class on a bound socket, which it owns, looked at by `watch`."""
     server = server_class_for(plan.transport, plan.concurrency)(None, handler, False)

@@ -1,9 +1,9 @@
 """What handlers print and log, as `service.log` events of the connection they were handling.
 
-`sys.stdout` and `sys.stderr` are replaced once, by streams that look at which connection the calling
-thread handles: where it handles none, they are the streams that they replaced. A handler on the root
-logger does the same for `logging`; it has a module of its own, since a child that forks for each
-connection is quicker without what nobody in it uses.
+`sys.stdout` and `sys.stderr` are replaced once, by streams that look at which connection the
+calling thread handles: where it handles none, they are the streams that they replaced. A handler on
+the root logger does the same for `logging`; it has a module of its own, since a child that forks
+for each connection is quicker without what nobody in it uses.
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ _installing = threading.Lock()
 
 
 def capture() -> None:
-    """Put the streams in place, once for the process, and listen to `logging` where it is in use."""
+    """Put the streams in place, once for the process; listen to `logging` where it is in use."""
     with _installing:
         if not isinstance(sys.stdout, HandlerStream) and sys.stdout is not None:
-            sys.stdout = HandlerStream("stdout", sys.stdout)  # type: ignore[assignment]
+            sys.stdout = HandlerStream("stdout", sys.stdout)
         if not isinstance(sys.stderr, HandlerStream) and sys.stderr is not None:
-            sys.stderr = HandlerStream("stderr", sys.stderr)  # type: ignore[assignment]
+            sys.stderr = HandlerStream("stderr", sys.stderr)
         if "logging" in sys.modules:
             from socketdeck.output_logging import listen_to_logging
 

@@ -1,9 +1,9 @@
 """`Service`: one service, from its definition to its end.
 
 Its life is the table in `lifecycle`. `_lifecycle` is held while it moves from one steady state to
-another, so that calls to start, stop and restart follow one another; what a status shows can be read
-at any time without it. A host that ends by itself hands the clean-up to a thread of its own, since
-the thread that ended is one that a stop would wait for.
+another, so that calls to start, stop and restart follow one another; what a status shows can be
+read at any time without it. A host that ends by itself hands the clean-up to a thread of its own,
+since the thread that ended is one that a stop would wait for.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Service:
         return self._definition
 
     def edit(self, definition: ServiceDefinition) -> None:
-        """Take another definition; what cannot act on a running service waits for its next start."""
+        """Take another definition; what a running service cannot take up waits for a start."""
         self._definition = definition
 
     # -- what is ------------------------------------------------------------------------------
@@ -187,8 +187,8 @@ class Service:
     def stop(self, drain_timeout: float | None = None) -> None:
         """Accept nobody, wait for open connections, then close them; blocks until all has ended.
 
-        `drain_timeout` is in seconds, by default the definition's; a second call during the drain can
-        bring its end forward. `StopIncomplete` names what could not be ended; the state is then
+        `drain_timeout` is in seconds, by default the definition's; a second call during the drain
+        can bring its end forward. `StopIncomplete` names what could not be ended; the state is then
         `failed`.
         """
         drain = self._definition.drain_timeout if drain_timeout is None else drain_timeout
@@ -213,7 +213,7 @@ class Service:
             self.start()
 
     def handle_request(self, timeout: float = 5.0) -> bool:
-        """On a stopped service: bind, handle one request, close; whether one came in `timeout` s."""
+        """While stopped: bind, handle one request, close; whether one came within `timeout` s."""
         with self._lifecycle:
             if self._state not in ("stopped", "failed"):
                 raise IllegalTransition(
@@ -265,9 +265,7 @@ class Service:
 
     # -- the moves ----------------------------------------------------------------------------
 
-    def _move(
-        self, state: State, *, why: str, error: dict[str, Any] | None = None
-    ) -> None:
+    def _move(self, state: State, *, why: str, error: dict[str, Any] | None = None) -> None:
         before = self._state
         self._state = checked_move(self.name, before, state)
         self._since = time.time()
@@ -334,7 +332,8 @@ class Service:
     def _end(self, drain: float, *, why: str) -> list[Leftover]:
         """By `draining` into `stopping`, with all given back that could be."""
         host, listener = self._host, self._listener
-        assert host is not None and listener is not None
+        assert host is not None
+        assert listener is not None
         # First: a stop that finds it draining brings this forward.
         self._drain_until = time.monotonic() + drain
         self._move("draining", why=why)
@@ -413,9 +412,7 @@ class Service:
         delay = min(restart.maximum_delay, restart.delay * 2.0 ** min(self._attempts, 30))
         self._attempts += 1
         generation = self._generation
-        self._timekeeper.later(
-            delay * random.uniform(0.9, 1.1), lambda: self._retry(generation)
-        )
+        self._timekeeper.later(delay * random.uniform(0.9, 1.1), lambda: self._retry(generation))
 
     def _retry(self, generation: int) -> None:
         with self._lifecycle:

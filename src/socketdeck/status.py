@@ -103,7 +103,7 @@ class ServiceStatus(View):
     messages: Traffic = Field(default_factory=Traffic)
     errors: int = 0
     closed: dict[str, int] = Field(default_factory=dict)
-    rates: dict[str, Rates] = Field(default_factory=dict, description='by window: "1s", "10s", "60s"')
+    rates: dict[str, Rates] = Field(default_factory=dict, description="by window: 1s, 10s, 60s")
     handling: Handling = Field(default_factory=Handling)
 
 

@@ -62,7 +62,7 @@ class Supervisor:
         announce: bool = True,
         **fields: Any,
     ) -> Service:
-        """A new service, stopped. `InvalidDefinition`, `NameTaken` or `AddressTaken` if it cannot be.
+        """A new service, stopped; `InvalidDefinition`, `NameTaken` or `AddressTaken` say why not.
 
         `announce` false leaves out the event: for one that was there before, as after a restart.
         """
@@ -91,7 +91,11 @@ class Supervisor:
             return [self._services[name] for name in sorted(self._services)]
 
     def replace(
-        self, name: str, definition: ServiceDefinition | Mapping[str, Any] | None = None, /, **fields: Any
+        self,
+        name: str,
+        definition: ServiceDefinition | Mapping[str, Any] | None = None,
+        /,
+        **fields: Any,
     ) -> Service:
         """Edit a service; what cannot act at once waits for its next start (`pending_changes`)."""
         wanted = self._checked(definition, fields)
@@ -161,6 +165,5 @@ class Supervisor:
         for service in self._services.values():
             if service.name != wanted.name and service.definition.listens_on.overlaps(address):
                 raise AddressTaken(
-                    f"{wanted.address} is the address of the service {service.name}; "
-                    "choose another"
+                    f"{wanted.address} is the address of the service {service.name}; choose another"
                 )

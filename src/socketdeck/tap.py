@@ -3,14 +3,15 @@
 A tapped socket *is* a socket (a subclass of `socket.socket`), so that whatever a handler does with
 one works as before; a wrapper that delegates would fail `isinstance`, `selectors` and
 `socket.socket.recv(s)`. There is a class for each level of looking, with the same layout, so that a
-level is switched on a live connection by assigning `__class__`. `OffSocket` overrides nothing on the
-data path and costs nothing there.
+level is switched on a live connection by assigning `__class__`. `OffSocket` overrides nothing on
+the data path and costs nothing there.
 
 What is counted: every method that moves data. A peek (MSG_PEEK) is not a read. What goes round the
-methods, `os.read` on the descriptor or a socket made from it by `detach`, is seen by the kernel only.
+methods, `os.read` on the descriptor or a socket made from it by `detach`, is seen by the kernel
+only.
 
-A connection ends when its socket is really closed, which an open `makefile` delays; a socket that is
-collected without having been closed ends it as well.
+A connection ends when its socket is really closed, which an open `makefile` delays; a socket that
+is collected without having been closed ends it as well.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def kept(buffer: Any, length: int, limit: int) -> bytes:
     if limit and length > limit:
         length = limit
     if buffer.__class__ is bytes:
-        return buffer if len(buffer) == length else buffer[:length]  # type: ignore[no-any-return]
+        return buffer if len(buffer) == length else buffer[:length]
     view = memoryview(buffer)
     return bytes(view.cast("B")[:length]) if view.c_contiguous else view.tobytes()[:length]
 
@@ -179,9 +180,7 @@ class CountingSocket(TappedSocket):
         self._read(found[0], bufsize, flags)
         return found
 
-    def recvmsg_into(
-        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
-    ) -> Any:
+    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /) -> Any:
         parts = list(buffers)
         try:
             found = super().recvmsg_into(parts, ancbufsize, flags)
@@ -201,7 +200,7 @@ class CountingSocket(TappedSocket):
 
     # -- out ----------------------------------------------------------------------------------
 
-    def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, *rest: Any) -> int:
         try:
             length = super().sendto(data, *rest)
         except OSError as error:
@@ -211,7 +210,7 @@ class CountingSocket(TappedSocket):
             self._sent(length, data)
         return length
 
-    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:  # type: ignore[override]
+    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:
         parts = [memoryview(part) for part in buffers]
         try:
             length = super().sendmsg(parts, *rest)

@@ -1,9 +1,12 @@
 """The levels of looking, a class each: what every `recv` and `sendall` of a handler costs.
 
-The bodies are written out in each class, alike as they are. A handler's echo takes the processor for
-some ten microseconds, and a call of a Python function for a twentieth of one of them, so that what
-would be one method with a hook in it would by itself be more than the whole of what level `counters`
-may cost (`make bench`). Change them together.
+The bodies are written out in each class, alike as they are. A handler's echo takes the processor
+for some ten microseconds, and a call of a Python function for a twentieth of one of them, so that
+what would be one method with a hook in it would by itself be more than the whole of what level
+`counters` may cost (`make bench`). Change them together.
+
+`sendall` counts before it sends: whoever received what was sent finds it counted. What could not
+be sent is taken back.
 """
 
 from __future__ import annotations
@@ -72,19 +75,22 @@ class CountersSocket(CountingSocket):
         return length
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
+        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        if not length:
+            return
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
         try:
             _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
+            connection.bytes_out -= length
+            connection.messages_out -= 1
             raise
-        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
-        if length:
-            connection = self.connection
-            connection.bytes_out += length
-            connection.messages_out += 1
-            if not connection.changed:
-                connection.changed = True
-                connection.touch(connection)
 
     def _received(self, length: int, buffer: Any) -> None:
         connection = self.connection
@@ -153,20 +159,26 @@ class EventsSocket(CountingSocket):
         return length
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
+        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        if not length:
+            return
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
         try:
             _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
+            connection.bytes_out -= length
+            connection.messages_out -= 1
             raise
-        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
-        if length:
-            connection = self.connection
-            connection.bytes_out += length
-            connection.messages_out += 1
-            connection.append((connection.number(), _now(), connection.origin, OUT, length, None))
-            if not connection.changed:
-                connection.changed = True
-                connection.touch(connection)
+        connection.append((connection.number(), _now(), connection.origin, OUT, length, None))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
 
     def _received(self, length: int, buffer: Any) -> None:
         connection = self.connection
@@ -239,26 +251,31 @@ class PayloadSocket(CountingSocket):
         return length
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
+        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        if not length:
+            return
+        connection = self.connection
+        connection.bytes_out += length
+        connection.messages_out += 1
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
         try:
             _sendall(self, data, flags) if flags else _sendall(self, data)
         except OSError as error:
             self._failed(error)
+            connection.bytes_out -= length
+            connection.messages_out -= 1
             raise
-        connection = self.connection
         limit = connection.prefix
         if data.__class__ is bytes:
-            length = len(data)
             seen = data[:limit] if 0 < limit < length else data
         else:
-            length = memoryview(data).nbytes
             seen = kept(data, length, limit)
-        if length:
-            connection.bytes_out += length
-            connection.messages_out += 1
-            connection.append((connection.number(), _now(), connection.origin, OUT, length, seen))
-            if not connection.changed:
-                connection.changed = True
-                connection.touch(connection)
+        connection.append((connection.number(), _now(), connection.origin, OUT, length, seen))
+        if not connection.changed:
+            connection.changed = True
+            connection.touch(connection)
 
     def _received(self, length: int, buffer: Any) -> None:
         connection = self.connection

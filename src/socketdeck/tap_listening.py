@@ -50,12 +50,12 @@ class DatagramSocket(socket.socket):
             self.watch.received(found[3], found[0])
         return found
 
-    def sendto(self, data: Any, *rest: Any) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, *rest: Any) -> int:
         length = super().sendto(data, *rest)
         self.watch.sent(rest[-1], length, data)
         return length
 
-    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:  # type: ignore[override]
+    def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:
         parts = [memoryview(part) for part in buffers]
         length = super().sendmsg(parts, *rest)
         if len(rest) >= 3 and rest[2] is not None:

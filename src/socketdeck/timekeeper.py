@@ -38,7 +38,7 @@ class Timekeeper:
             self._changed.notify()
 
     def close(self) -> None:
-        """Forget what is due and end the thread; a callback under way is waited for, 5 s at most."""
+        """Forget what is due and end the thread; waits 5 s at most for a callback under way."""
         with self._changed:
             self._closed = True
             self._due.clear()

@@ -45,7 +45,8 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     text = "".join(traceback.format_exception(error))
     if len(text) > TRACEBACK_CHARACTERS:
         half = TRACEBACK_CHARACTERS // 2
-        text = f"{text[:half]}\n  ... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+        left_out = f"\n  ... {len(text) - 2 * half} characters left out ...\n"
+        text = text[:half] + left_out + text[-half:]
     message = str(error)
     return {
         "type": type(error).__name__,
@@ -135,8 +136,8 @@ class Watch:
             if len(self.flows) >= FLOWS:
                 self.forget(next(iter(self.flows.values())), "flow_expired")
             connection = self._connection(client_address)
+            self.table.opened(connection)  # before any other thread finds it, and says more of it
             self.flows[key] = connection
-        self.table.opened(connection)
         return connection
 
     def received(self, client_address: Any, data: bytes) -> None:
@@ -163,7 +164,9 @@ class Watch:
 
     def forget(self, flow: Connection, reason: str) -> None:
         """End a flow; the peer's next datagram opens another."""
-        self.flows.pop(flow.client_address or None, None)
+        key = flow.client_address or None
+        if self.flows.get(key) is flow:
+            del self.flows[key]
         self.table.closed(flow, flow.wish or reason)
 
     # -- handlers -----------------------------------------------------------------------------
@@ -173,6 +176,8 @@ class Watch:
         thread = threading.current_thread()
         self.threads[thread] = connection
         if connection is not None:
+            if thread.name.startswith("Thread-"):  # ThreadingMixIn's own, which names none
+                thread.name = f"{self.service or 'server'}-{connection.id}"
             connection.thread = thread.name
             connection.pid = os.getpid()
             connection.handling_since = time.monotonic()
@@ -296,7 +301,7 @@ def _credentials(accepted: socket.socket) -> tuple[int, int, int] | None:
         raw = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     except OSError:
         return None
-    return struct.unpack("3i", raw)  # type: ignore[return-value]
+    return struct.unpack("3i", raw)
 
 
 def _kernel(found: socket.socket) -> dict[str, Any] | None:

@@ -41,8 +41,8 @@ class Transcript:
                 return found[count - 1]
             left = deadline - time.monotonic()
             if left <= 0:
-                told = "\n".join(map(str, self.seen)) or "nothing"
-                pytest.fail(f"{kind} {wanted} came {len(found)} times, not {count}; seen:\n{told}")
+                told = "\n".join(str(event)[:200] for event in self.seen[-30:]) or "nothing"
+                pytest.fail(f"{kind} {wanted} came {len(found)} times, not {count}; last:\n{told}")
             self.seen += self._subscription.take(left)
 
     def opened(self, client: Client) -> int:

@@ -1,7 +1,8 @@
 """`Acceptor`: one thread that accepts for all services whose handlers run elsewhere.
 
-A thread for each service would cost 17 KB and a wake-up each. Only servers that hand each connection
-to a thread of its own or to a pool are served: a synchronous handler would hold up everybody.
+A thread for each service would cost 17 KB and a wake-up each. Only servers that hand each
+connection to a thread of its own or to a pool are served: a synchronous handler would hold up
+everybody.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ Failed = Callable[[BaseException], None]
 class Acceptor:
     """Accepts for any number of servers, on one thread that starts with the first.
 
-    `_servers` is changed by any thread, in single operations. Whoever takes a server out needs to know
-    that the thread is not in it any more: it takes it out first and looks at `_at` then, the thread
-    sets `_at` first and looks whether it is still in then, so that one of them sees the other.
-    `_pausing` guards the two moves that must not cross: a pool that is full and one that has room.
+    `_servers` is changed by any thread, in single operations. Whoever takes a server out needs to
+    know that the thread is not in it any more: it takes it out first and looks at `_at` then, the
+    thread sets `_at` first and looks whether it is still in then, so that one of them sees the
+    other. `_pausing` guards the two moves that must not cross: a pool that is full and one that has
+    room.
     """
 
     def __init__(self) -> None:

@@ -74,4 +74,7 @@ class Host(Protocol):
         """End what is open; returns at once."""
 
     def close(self, deadline: float) -> list[Leftover]:
-        """Give all back; blocks until it is so or the deadline (monotonic). What could not be ended."""
+        """Give all back; blocks for that, until the deadline (monotonic) at most.
+
+        Returns what could not be ended.
+        """

@@ -1,7 +1,7 @@
 """`ThreadHost`: a server in background threads of this process.
 
-One that hands its connections to threads has them accepted by the process's `Acceptor`; any other has
-a thread that runs its loop.
+One that hands its connections to threads has them accepted by the process's `Acceptor`; any other
+has a thread that runs its loop.
 """
 
 from __future__ import annotations

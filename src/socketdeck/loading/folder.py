@@ -46,8 +46,9 @@ class _SourceLoader(SourceFileLoader):
 class _FolderFinder:
     """Finds the modules of the folder that was loaded from last. One for the process.
 
-    It has what `importlib.abc.MetaPathFinder` asks for, whose module is as large as all of the engine's.
-    It stands first in `sys.meta_path`, before the finder that would read a package's submodules
+    It has what `importlib.abc.MetaPathFinder` asks for, whose module is as large as all of the
+    engine's. It stands first in `sys.meta_path`, before the finder that would read a package's
+    submodules
     from `__pycache__`, and claims `names` alone. `where` is replaced by whoever holds
     `_LOADING`; `found`, the names of modules that came from here, any thread that imports adds to.
     """

@@ -28,6 +28,8 @@ def obey(order: str) -> str | None:
             print(rest, file=sys.stderr)
         case "log":
             logging.getLogger("obedient").warning(rest)
+        case "log-badly":
+            logging.getLogger("obedient").warning("%d", "no number")
         case "raise":
             raise ValueError(rest)
         case "exit":
@@ -89,3 +91,12 @@ class Fragile(BaseRequestHandler):
         while self.request.recv(100):
             pass
         raise EOFError("the client has gone")
+
+
+class Forwarder(BaseRequestHandler):
+    """Sends what follows `HOST PORT` there."""
+
+    def handle(self) -> None:
+        data, server_socket = self.request
+        host, port, text = data.decode().split(" ", 2)
+        server_socket.sendto(text.encode(), (host, int(port)))

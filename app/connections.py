@@ -1,0 +1,190 @@
+"""The connections of a panel: the engine's open ones and history's closed ones, as one table.
+
+A connection that closes goes from the one to the other by way of the journal, within a fraction of
+a second. For that moment it is looked for in the engine's own ring of closed ones, and what is in
+both counts once: so none is missing and none is there twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from app.problems import Refused
+from app.store import ConnectionPage, ConnectionQuery, History
+from app.store.connection_rows import time_text
+from socketdeck import Connection, SocketdeckError, Supervisor
+from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
+
+ON_ITS_WAY_SECONDS = 5.0
+"""A closed connection is with history long before it closed so long ago."""
+
+PACED_AT_ONCE = 4
+
+PAUSE_SECONDS = 0.01
+"""Of a pace above 100 a second several are closed between two pauses."""
+
+log = logging.getLogger(__name__)
+
+
+class Connections:
+    """Lists, shows and closes connections. Made by the panel, which closes it."""
+
+    def __init__(self, supervisor: Supervisor, history: History) -> None:
+        self._supervisor = supervisor
+        self._history = history
+        self._ending = threading.Event()
+        self._pacing = threading.BoundedSemaphore(PACED_AT_ONCE)
+
+    def close(self) -> None:
+        """Have the closings that are under way at a pace stop where they are."""
+        self._ending.set()
+
+    def page(self, query: ConnectionQuery) -> ConnectionPage:
+        """The connections asked for."""
+        views = itertools.chain(
+            self._open(query) if query.state != "closed" else (),
+            self._just_closed() if query.state != "open" else (),
+        )
+        return self._history.connections(query, views)
+
+    def get(self, number: int) -> dict[str, Any]:
+        """One connection as the contract shows it; `UnknownConnection` where there is none."""
+        try:
+            return view_of(self._supervisor.connection(number))
+        except UnknownConnection:
+            stored = self._history.connection(number)
+            if stored is None:
+                raise
+            return stored
+
+    def end(self, number: int, *, how: str, reason: str | None) -> dict[str, Any]:
+        """Close one; its handler sees the end of the stream a moment later.
+
+        `UnknownConnection`, `IllegalTransition` where it is closed already, `Unsupported` where it
+        cannot be reset.
+        """
+        if self.get(number)["state"] == "closed":
+            raise IllegalTransition(f"connection {number} is closed already")
+        connection = self._supervisor.connection(number)
+        self._end(connection, how, reason)
+        return view_of(connection)
+
+    def end_all(
+        self, query: ConnectionQuery, *, how: str, reason: str | None, pace: float | None
+    ) -> int:
+        """Close all open ones that are asked for, and return how many those are.
+
+        With a `pace`, so many a second, in the background. `Unsupported` where one cannot be reset:
+        nothing is closed then.
+        """
+        chosen = [view.connection for view in self._open(query) if query.matches(view)]
+        if how == "reset" and any(connection.transport != "tcp" for connection in chosen):
+            raise Unsupported("only TCP connections can be reset, and others are among these")
+        if pace is None:
+            for connection in chosen:
+                self._end_quietly(connection, how, reason)
+        elif chosen:
+            self._start_pacing(chosen, how, reason, pace)
+        return len(chosen)
+
+    # -- within -------------------------------------------------------------------------------
+
+    def _open(self, query: ConnectionQuery) -> Iterator[LazyView]:
+        for connection in self._supervisor.connections.open():
+            if query.service is None or connection.service == query.service:
+                yield LazyView(connection)
+
+    def _just_closed(self) -> Iterator[LazyView]:
+        since = time.time() - ON_ITS_WAY_SECONDS
+        for connection in reversed(self._supervisor.connections.recently_closed()):
+            if connection.closed_at is not None and connection.closed_at < since:
+                break
+            yield LazyView(connection)
+
+    def _end(self, connection: Connection, how: str, reason: str | None) -> None:
+        connection.close(how)
+        self._supervisor.journal.emit(
+            "audit",
+            connection.service,
+            connection.id,
+            action="connection.close",
+            how=how,
+            reason=reason,
+        )
+
+    def _end_quietly(self, connection: Connection, how: str, reason: str | None) -> None:
+        try:
+            self._end(connection, how, reason)
+        except SocketdeckError as error:
+            log.warning("connection %d was not closed: %s", connection.id, error)
+
+    def _start_pacing(
+        self, chosen: list[Connection], how: str, reason: str | None, pace: float
+    ) -> None:
+        if not self._pacing.acquire(blocking=False):
+            raise Refused(
+                503, None, f"{PACED_AT_ONCE} closings go on at a pace already; wait for one"
+            )
+
+        def end_one(connection: Connection) -> None:
+            self._end_quietly(connection, how, reason)
+
+        threading.Thread(
+            target=self._pace, args=(chosen, end_one, pace), name="socketdeck-closing", daemon=True
+        ).start()
+
+    def _pace(
+        self, chosen: list[Connection], end_one: Callable[[Connection], None], pace: float
+    ) -> None:
+        try:
+            began = time.monotonic()
+            for done, connection in enumerate(chosen):
+                ahead = began + done / pace - time.monotonic()
+                if ahead > PAUSE_SECONDS and self._ending.wait(ahead):
+                    return
+                end_one(connection)
+        finally:
+            self._pacing.release()
+
+
+class LazyView(Mapping[str, Any]):
+    """A connection's view, made key by key: a list of thousands asks for few, a page for all."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __getitem__(self, key: str) -> Any:
+        quick = _QUICK.get(key)
+        return quick(self.connection) if quick else view_of(self.connection)[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(view_of(self.connection))
+
+    def __len__(self) -> int:
+        return len(view_of(self.connection))
+
+
+def view_of(connection: Connection) -> dict[str, Any]:
+    """A connection as the contract shows it, of JSON's types."""
+    return connection.view().model_dump(mode="json", by_alias=True)
+
+
+_QUICK: Mapping[str, Callable[[Connection], Any]] = {
+    "id": lambda found: found.id,
+    "service": lambda found: found.service or "",
+    "state": lambda found: "open" if found.is_open else "closed",
+    "peer": lambda found: found.peer,
+    "local": lambda found: found.local,
+    "close_reason": lambda found: found.close_reason,
+    "opened_at": lambda found: time_text(found.opened_at),
+    "last_activity": lambda found: time_text(found.last_activity),
+    "idle": lambda found: time.time() - found.last_activity if found.is_open else None,
+    "duration": lambda found: (found.closed_at or time.time()) - found.opened_at,
+    "bytes": lambda found: {"in": found.bytes_in, "out": found.bytes_out},
+    "messages": lambda found: {"in": found.messages_in, "out": found.messages_out},
+}

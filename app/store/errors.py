@@ -1,0 +1,27 @@
+"""What can go wrong with the store, each told in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from socketdeck.errors import FieldError
+
+
+class StoreError(Exception):
+    """The database or the data folder cannot be used; says what to do about it."""
+
+
+class DataFolderBusy(StoreError):
+    """Another panel runs on this data folder."""
+
+
+class RevisionMismatch(Exception):
+    """A definition was changed meanwhile: it has another revision than the one expected."""
+
+
+class BadQuery(Exception):
+    """Query parameters that make no sense; `errors` has all of them, by `/NAME`."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        self.errors = list(errors)
+        super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in errors))

@@ -1,0 +1,3 @@
+"""The panel's version; the same as the project's."""
+
+VERSION = "0.1.0"

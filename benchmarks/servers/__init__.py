@@ -1,0 +1,1 @@
+"""The servers that are measured, each the whole of a child process (see `benchmarks.child`)."""

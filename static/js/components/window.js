@@ -1,0 +1,57 @@
+// @ts-check
+/** Which rows of a long list are in sight: only those are drawn, however many there are. */
+
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+
+const OVERSCAN = 8;
+
+/**
+ * For a scrolling element (`ref`) with rows of one height.
+ * @param {number} count
+ * @param {number} rowHeight
+ * @returns {{ref: {current: HTMLElement|null}, start: number, end: number, before: number, after: number, onScroll: () => void}}
+ */
+export function useWindow(count, rowHeight) {
+  const ref = useRef(/** @type {HTMLElement|null} */ (null));
+  const [view, setView] = useState({ top: 0, height: 800 });
+  const measure = () => {
+    const element = ref.current;
+    if (!element) return;
+    const top = Math.floor(element.scrollTop / rowHeight);
+    const height = Math.ceil(element.clientHeight / rowHeight) * rowHeight;
+    setView((before) => (before.top === top && before.height === height ? before : { top, height }));
+  };
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return undefined;
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  const rows = Math.ceil(view.height / rowHeight);
+  const start = Math.max(0, Math.min(view.top, count - rows) - OVERSCAN);
+  const end = Math.min(count, Math.max(0, view.top) + rows + OVERSCAN);
+  return { ref, start, end, before: start * rowHeight, after: Math.max(0, count - end) * rowHeight, onScroll: measure };
+}
+
+/**
+ * Arrows, Home, End, Enter and the rest for a list whose rows carry `data-row`: the focus moves along.
+ * @param {KeyboardEvent} event
+ * @param {{onEnter?: (row: HTMLElement) => void}} [how]
+ */
+export function moveInRows(event, how = {}) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  const row = /** @type {HTMLElement|null} */ (target.closest("[data-row]"));
+  if (!row || target !== row) return;
+  const step = event.key === "ArrowDown" || event.key === "j" ? "nextElementSibling" : event.key === "ArrowUp" || event.key === "k" ? "previousElementSibling" : null;
+  if (step) {
+    const next = /** @type {HTMLElement|null} */ (row[step]);
+    if (!next?.matches("[data-row]")) return;
+    event.preventDefault();
+    next.focus();
+  } else if (event.key === "Enter" && how.onEnter) {
+    event.preventDefault();
+    how.onEnter(row);
+  }
+}

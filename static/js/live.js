@@ -1,0 +1,199 @@
+// @ts-check
+/**
+ * The live link: Socket.IO, namespace /live.
+ *
+ * A page subscribes to topics and gets their frames, each event once and in order, over any number of
+ * lost and regained links: every topic remembers the last `seq` it has given on, asks for what came
+ * `after` it when the link is back, and lets nothing through twice. A frame is acknowledged after the
+ * page was painted with it; as the server keeps one frame in flight, a slow browser slows its own
+ * frames and nobody else.
+ */
+
+import { signal } from "@preact/signals-core";
+
+/** @import { Frame, DeckEvent } from "./types.js" */
+
+/**
+ * @typedef {object} LinkState
+ * @property {"connecting"|"live"|"lost"|"refused"} is
+ * @property {number} since  when it became so, in milliseconds since the epoch
+ * @property {number|null} latency  of a round trip, in milliseconds
+ * @property {string} why  where it is lost or refused
+ */
+
+/**
+ * @typedef {object} Reader
+ * @property {(snapshot: any, seq: number) => void} [onSnapshot]
+ * @property {(frame: Frame) => void} onFrame
+ * @property {(problem: string) => void} [onRefused]
+ */
+
+/**
+ * What is used of a Socket.IO client.
+ * @typedef {object} SocketLike
+ * @property {(event: string, handler: (...args: any[]) => void) => unknown} on
+ * @property {(event: string, ...args: any[]) => unknown} emit
+ * @property {() => unknown} connect
+ * @property {boolean} [active]
+ */
+
+const PING_EVERY_MS = 10_000;
+const ANSWER_WITHIN_MS = 10_000;
+const PAINT_WITHIN_MS = 250;
+
+class Topic {
+  /** @param {string} topic @param {Record<string, any>} params @param {number} after @param {Reader} reader */
+  constructor(topic, params, after, reader) {
+    this.topic = topic;
+    this.params = params;
+    this.reader = reader;
+    /** The last event that was given on. */
+    this.seen = after;
+  }
+
+  /** @param {Frame} frame */
+  take(frame) {
+    const events = frame.events.filter((event) => event.seq > this.seen);
+    this.seen = Math.max(this.seen, frame.seq_to ?? 0, events[events.length - 1]?.seq ?? 0);
+    this.reader.onFrame(events.length === frame.events.length ? frame : { ...frame, events });
+  }
+}
+
+/** @param {string} topic @param {Record<string, any>} params */
+const keyOf = (topic, params) => `${topic}:${params["name"] ?? params["id"] ?? ""}`;
+
+export class Live {
+  /**
+   * @param {SocketLike} socket not yet connected, or connecting
+   * @param {{painted?: (then: () => void) => void, now?: () => number}} [world] for tests
+   */
+  constructor(socket, world = {}) {
+    this.socket = socket;
+    this.now = world.now ?? Date.now;
+    this.painted = world.painted ?? afterPaint;
+    /** @type {import("@preact/signals-core").Signal<LinkState>} */
+    this.state = signal({ is: "connecting", since: this.now(), latency: null, why: "" });
+    /** @type {Map<string, Topic>} */
+    this.topics = new Map();
+    this.up = false;
+    socket.on("connect", () => this.#connected());
+    socket.on("disconnect", (reason) => this.#lost(String(reason ?? "")));
+    socket.on("connect_error", (error) => this.#failed(error));
+    socket.on("frame", (frame, acknowledge) => this.#frame(frame, acknowledge));
+  }
+
+  /**
+   * Follow a topic from `after` on; the answer ends it.
+   * @param {string} topic
+   * @param {Record<string, any>} params `name`, `id`, `filter`
+   * @param {number} after the `seq` up to which the page knows
+   * @param {Reader} reader
+   * @returns {() => void}
+   */
+  subscribe(topic, params, after, reader) {
+    const key = keyOf(topic, params);
+    const entry = new Topic(topic, params, after, reader);
+    this.topics.set(key, entry);
+    if (this.up) this.#ask(entry);
+    return () => {
+      if (this.topics.get(key) !== entry) return;
+      this.topics.delete(key);
+      if (this.up) this.socket.emit("unsubscribe", { topic, ...params });
+    };
+  }
+
+  /** Measure a round trip. */
+  ping() {
+    if (!this.up) return;
+    const sent = this.now();
+    this.socket.emit("ping", () => this.#set({ latency: this.now() - sent }));
+  }
+
+  /** Try at once, where the link is lost. */
+  retry() {
+    if (!this.up) this.socket.connect();
+  }
+
+  #connected() {
+    this.up = true;
+    this.#set({ is: "live", since: this.now(), why: "" });
+    for (const entry of this.topics.values()) this.#ask(entry);
+  }
+
+  /** @param {Topic} entry */
+  #ask(entry) {
+    const sent = this.now();
+    this.socket.emit("subscribe", { topic: entry.topic, ...entry.params, after: entry.seen }, (/** @type {any} */ answer) => {
+      this.#set({ latency: this.now() - sent });
+      if (!answer?.ok) entry.reader.onRefused?.(answer?.error ?? "the panel refused this");
+      else entry.reader.onSnapshot?.(answer.snapshot, answer.seq);
+    });
+  }
+
+  /** @param {Frame} frame @param {(() => void)|undefined} acknowledge */
+  #frame(frame, acknowledge) {
+    const entry = this.topics.get(keyOf(frame.topic, frame));
+    try {
+      entry?.take(frame);
+    } finally {
+      this.painted(() => acknowledge?.());
+    }
+  }
+
+  /** @param {string} reason */
+  #lost(reason) {
+    this.up = false;
+    this.#set({ is: "lost", since: this.now(), why: reason, latency: null });
+    // The server ended it: the client does not try again by itself then.
+    if (reason === "io server disconnect") this.socket.connect();
+  }
+
+  /** @param {Error} error */
+  #failed(error) {
+    const refused = this.socket.active === false;
+    const before = this.state.value;
+    const is = refused ? "refused" : "lost";
+    this.#set({ is, since: before.is === "live" || before.is === "connecting" ? this.now() : before.since, why: error?.message ?? "" });
+  }
+
+  /** @param {Partial<LinkState>} change */
+  #set(change) {
+    this.state.value = { ...this.state.value, ...change };
+  }
+}
+
+/** Call back once the page was painted, or soon where it is hidden and never is. @param {() => void} then */
+function afterPaint(then) {
+  let done = false;
+  const once = () => {
+    if (done) return;
+    done = true;
+    then();
+  };
+  if (document.hidden) once();
+  else {
+    requestAnimationFrame(() => setTimeout(once));
+    setTimeout(once, PAINT_WITHIN_MS);
+  }
+}
+
+/** @type {Live|null} */
+let link = null;
+
+/** The page's one live link, opened at the first call. @returns {Promise<Live>} */
+export async function live() {
+  if (link) return link;
+  const { io } = await import("socket.io-client");
+  const socket = io("/live", {
+    transports: ["websocket"],
+    reconnectionDelay: 400,
+    reconnectionDelayMax: 5_000,
+    timeout: ANSWER_WITHIN_MS,
+  });
+  link ??= new Live(/** @type {any} */ (socket));
+  const opened = link;
+  setInterval(() => {
+    if (!document.hidden) opened.ping();
+  }, PING_EVERY_MS);
+  return opened;
+}
