@@ -93,10 +93,10 @@ class Panel:
                     target=service.stop, args=(0.0,), name=f"{service.name}-hasten", daemon=True
                 ).start()
 
-    def close(self) -> list[str]:
+    def close(self, drain: float = DRAIN_SECONDS) -> list[str]:
         """Stop every service, write down what is left to write, and give back the data folder.
 
-        Blocks, for the services' drain at most `DRAIN_SECONDS`. Returns a sentence for each service
+        Blocks, for the services' drain at most `drain` seconds. Returns a sentence for each service
         that left something behind. May be called twice.
         """
         with self._closing:
@@ -107,7 +107,7 @@ class Panel:
             self.connections.close()
             if self.live is not None:
                 self.live.close()
-            complaints = self.supervisor.shutdown(DRAIN_SECONDS)
+            complaints = self.supervisor.shutdown(drain)
             self.journal.close()
             self.history.close()
             self.store.close(

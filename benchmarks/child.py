@@ -54,7 +54,7 @@ class Talk:
 class Child:
     """The parent's end of a process that runs `function(talk, **arguments)`.
 
-    `core` pins it before anything is imported. The child should end once `Talk.hear` says
+    `core` pins it, once it has imported what it needs. The child should end once `Talk.hear` says
     None, which closing brings about; one that does not within 20 s is killed. What it
     prints on stderr is kept and shown only if it fails.
     """
@@ -69,10 +69,9 @@ class Child:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open until `close`
         inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
         path = os.pathsep.join([str(ROOT.parent), str(ROOT.parent / "src"), *inherited])
-        pin = ["taskset", "-c", str(core)] if core is not None else []
         name = f"{function.__module__}:{function.__qualname__}"
         self._process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "benchmarks.child", name, json.dumps(arguments)],
+            [sys.executable, "-m", "benchmarks.child", name, json.dumps(arguments), str(core)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -148,7 +147,10 @@ def main() -> None:
     talk = Talk(os.dup(0), os.dup(1))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    getattr(importlib.import_module(module), name)(talk, **json.loads(sys.argv[2]))
+    function = getattr(importlib.import_module(module), name)
+    if sys.argv[3] != "None":
+        os.sched_setaffinity(0, {int(sys.argv[3])})
+    function(talk, **json.loads(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -111,6 +111,14 @@ def bytes_counted(
     return counted / (2 * load.size * outcome.completed)
 
 
+def counts_after(
+    child: Child, before: Mapping[str, Any], load: Load, outcome: Outcome
+) -> Mapping[str, Any]:
+    """The server's counts once it has seen the end of every connection of this run."""
+    connections = outcome.completed if load.kind == "short" else 0
+    return child.ask("counts", open=0, total=before.get("total", 0) + connections)
+
+
 def at_once(
     reference: Start,
     contenders: Mapping[str, Contender],
@@ -140,8 +148,8 @@ def at_once(
                         plan,
                         even=EVEN_PER_CONNECTION * load.connections,
                     )
-                    after = others[name].ask("counts", open=0)
                     outcomes = dict(zip(order, driven.outcomes, strict=True))
+                    after = counts_after(others[name], before, load, outcomes[others[name]])
                     series = found[load_name, name]
                     series.reference.append(outcomes[first])
                     series.mine.append(outcomes[others[name]])
@@ -180,12 +188,12 @@ def in_turn(
                 for name, contender in contenders.items()
             }
             addresses = {child: Address.of(child) for child in (first, *others.values())}
-            for _ in range(visits):
+            for _ in range(1 if plan.quick else visits):
                 theirs = drive_all([(addresses[first], load)], brief, core)
                 for name, child in others.items():
                     before = child.ask("counts")
                     mine = drive_all([(addresses[child], load)], brief, core)
-                    after = child.ask("counts", open=0)
+                    after = counts_after(child, before, load, mine.outcomes[0])
                     found[name].reference.append(theirs.outcomes[0])
                     found[name].mine.append(mine.outcomes[0])
                     found[name].busy.append(mine.busy)

@@ -3,6 +3,8 @@
  *   loadgen [--warmup S] [--seconds S] [--even N] --target KEY=VALUE,... [--target ...]
  *   loadgen --hold [--seconds S] --target ...
  *
+ * With --core N it runs on that core only.
+ *
  * One thread and one epoll instance drive every target at once, so that two servers
  * measured side by side are loaded by the same hand, over exactly the same window.
  * The CPU time of the servers is read here too (clock_getcpuclockid(3)), in the same
@@ -43,6 +45,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -124,6 +127,15 @@ static _Noreturn void refuse(const char *what, const char *with)
 {
 	fprintf(stderr, "loadgen: %s: %s\n", what, with);
 	exit(2);
+}
+
+static void pin(int core)
+{
+	cpu_set_t cores;
+	CPU_ZERO(&cores);
+	CPU_SET(core, &cores);
+	if (sched_setaffinity(0, sizeof cores, &cores) < 0)
+		die("sched_setaffinity");
 }
 
 static uint64_t clock_ns(clockid_t id)
@@ -708,6 +720,8 @@ int main(int argc, char **argv)
 			warmup = number(argv[++i]);
 		else if (!strcmp(argv[i], "--seconds") && more)
 			seconds = number(argv[++i]);
+		else if (!strcmp(argv[i], "--core") && more)
+			pin((int)number(argv[++i]));
 		else if (!strcmp(argv[i], "--even") && more)
 			slack = (uint64_t)number(argv[++i]);
 		else if (!strcmp(argv[i], "--target") && more)

@@ -93,8 +93,8 @@ class Drive:
 
 
 def _command(core: int | None, arguments: Sequence[str]) -> list[str]:
-    pin = ["taskset", "-c", str(core)] if core is not None else []
-    return [*pin, str(program("loadgen")), *arguments]
+    pin = ["--core", str(core)] if core is not None else []
+    return [str(program("loadgen")), *pin, *arguments]
 
 
 def drive(

@@ -108,7 +108,7 @@ class EndAllBody(Body):
     """How to close them."""
 
     pace: (
-        Annotated[float, Field(gt=0, le=PACE_MAXIMUM, allow_inf_nan=False, strict=False)] | None
+        Annotated[float, Field(gt=0, le=PACE_MAXIMUM, allow_inf_nan=False)] | None
     ) = Field(None, description="so many a second, in the background; null: at once")
     how: How = Field("close", description="close: FIN; reset: RST, for TCP alone")
     reason: Reason | None = Field(None, description="kept with the audit events")
@@ -143,13 +143,13 @@ def list_connections(query: ConnectionsQuery) -> Response:
     return answer(page._asdict())
 
 
-@api.get("/<connection>", responses={200: ConnectionView})
+@api.get("/<int:connection>", responses={200: ConnectionView})
 def get_connection(path: ConnectionPath) -> Response:
     """One connection, open or closed."""
     return answer(the_panel().connections.get(path.connection))
 
 
-@api.delete("/<connection>", responses={200: ConnectionView})
+@api.delete("/<int:connection>", responses={200: ConnectionView})
 def end_connection(path: ConnectionPath, query: EndQuery, body: EndBody) -> Response:
     """Close a connection; its handler sees the end of the stream. A flow is forgotten."""
     try:
@@ -172,7 +172,7 @@ def end_connections(query: ChosenQuery, body: EndAllBody) -> Response:
     return answer({"count": count})
 
 
-@api.get("/<connection>/messages", responses={200: MessagePage})
+@api.get("/<int:connection>/messages", responses={200: MessagePage})
 def list_messages(path: ConnectionPath, query: MessagesQuery) -> Response:
     """What was captured of a connection, oldest first."""
     panel = the_panel()

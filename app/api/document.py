@@ -23,6 +23,7 @@ from app.version import VERSION
 DOCUMENT_PATH = "/api/v1/openapi.json"
 DOCS_PATH = "/api/docs"
 
+MERGE_PATCH = "application/merge-patch+json"
 SWAGGER_FILES = Path(flask_openapi3_swagger.__file__).parent / "templates" / "swagger"
 
 DESCRIPTION = """Runs Python `socketserver` servers, and shows and controls them.
@@ -86,6 +87,9 @@ def _problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
+OPEN_TO_ALL: dict[str, Any] = {"security": []}
+"""For the document: a call that needs no signing in."""
+
 PROBLEMS: dict[str | int, Any] = {
     422: _problem("Bad fields or parameters, all of them"),
     "4XX": _problem("What is wrong with the request"),
@@ -104,7 +108,6 @@ def documented_app(import_name: str, **options: Any) -> OpenAPI:
             "session": SecurityScheme(type="apiKey", name="socketdeck-PORT", **{"in": "cookie"}),
         },
         validation_error_model=Problem,
-        operation_id_callback=lambda name, **_: name,
         openapi_extensions={"security": [{"token": []}, {"session": []}]},
         doc_ui=False,
         **options,
@@ -116,6 +119,12 @@ def document(app: OpenAPI) -> dict[str, Any]:
     made: dict[str, Any] | None = app.extensions.get("document")
     if made is None:
         made = app.extensions["document"] = _tidied(app.api_doc)
+        for item in made["paths"].values():
+            for operation in item.values():
+                _mark_optional_body(operation, made["components"]["schemas"])
+            if "patch" in item:
+                content = item["patch"]["requestBody"]["content"]
+                content[MERGE_PATCH] = content["application/json"]
     return made
 
 
@@ -139,6 +148,15 @@ def show_page() -> str:
     return render_template_string(
         PAGE, document_path=DOCUMENT_PATH, csrf_header=CSRF_HEADER, csp_nonce=csp_nonce()
     )
+
+
+def _mark_optional_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say of a body whose fields may all be left out that it may be left out itself."""
+    body = operation.get("requestBody")
+    if body is not None:
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        schema = schemas[name]
+        body["required"] = bool(schema.get("required")) or "properties" not in schema
 
 
 def _tidied(value: Any) -> Any:

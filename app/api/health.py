@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
-from app.api.document import PROBLEMS
+from app.api.document import OPEN_TO_ALL, PROBLEMS
 from app.api.resource import Resource, answer, the_panel
 
 api = Resource(
@@ -32,13 +32,15 @@ class Readiness(BaseModel):
     not_running: dict[str, str] = Field(description="those that do not, with their state")
 
 
-@api.get("/healthz", responses={200: Health})
+@api.get("/healthz", responses={200: Health}, openapi_extensions=OPEN_TO_ALL)
 def healthz() -> Response:
     """Whether the panel is alive."""
     return answer(Health(status="ok"))
 
 
-@api.get("/readyz", responses={200: Readiness, 503: Readiness})
+@api.get(
+    "/readyz", responses={200: Readiness, 503: Readiness}, openapi_extensions=OPEN_TO_ALL
+)
 def readyz() -> Response:
     """Whether every service that a starting panel brings back runs; else 503 and which do not."""
     missing = the_panel().registry.not_up()

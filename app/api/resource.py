@@ -72,6 +72,10 @@ class Resource(APIBlueprint):
     whose `body` model can be made of nothing may be called without a body.
     """
 
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        options.setdefault("operation_id_callback", lambda name, **_: name)
+        super().__init__(name, import_name, **options)
+
     @staticmethod
     def create_view_func(func: Callable[..., Response], *_: Any, **__: Any) -> Any:
         """The view as Flask calls it; see flask-openapi3."""

@@ -43,8 +43,8 @@ TRY_BYTES = 512 << 10
 WAIT_SECONDS_MAXIMUM = 300.0
 
 Encoding = Literal["text", "hex", "base64"]
-Wait = Annotated[float, Field(gt=0, le=WAIT_SECONDS_MAXIMUM, allow_inf_nan=False, strict=False)]
-Drain = Annotated[float, Field(ge=0, le=SECONDS_MAXIMUM, allow_inf_nan=False, strict=False)]
+Wait = Annotated[float, Field(gt=0, le=WAIT_SECONDS_MAXIMUM, allow_inf_nan=False)]
+Drain = Annotated[float, Field(ge=0, le=SECONDS_MAXIMUM, allow_inf_nan=False)]
 
 api = Resource(
     "services",

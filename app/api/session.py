@@ -8,7 +8,7 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
-from app.api.document import PROBLEMS
+from app.api.document import OPEN_TO_ALL, PROBLEMS
 from app.api.resource import Resource, answer, nothing, the_access
 from app.api.shapes import Body, Nothing
 
@@ -33,7 +33,7 @@ class SessionView(Body):
     csrf_token: str = Field(description="for the header X-CSRF-Token of every unsafe call")
 
 
-@api.post("", responses={200: SessionView})
+@api.post("", responses={200: SessionView}, openapi_extensions=OPEN_TO_ALL)
 def sign_in(body: SignInBody) -> Response:
     """Sign in: the answer sets the session's cookie."""
     access = the_access()
@@ -43,7 +43,7 @@ def sign_in(body: SignInBody) -> Response:
     return response
 
 
-@api.delete("", responses={204: None})
+@api.delete("", responses={204: None}, openapi_extensions=OPEN_TO_ALL)
 def sign_out(body: Nothing) -> Response:
     """Sign out: the session ends, and its live links with it."""
     response = nothing()

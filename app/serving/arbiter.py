@@ -91,10 +91,10 @@ class PanelApplication(BaseApplication):
         if self._panel is not None:
             self._panel.hasten()
 
-    def close(self) -> None:
+    def close(self, *, drain: bool) -> None:
         """Close the panel; says what could not be ended."""
         if self._panel is not None:
-            for complaint in self._panel.close():
+            for complaint in self._panel.close(DRAIN_SECONDS if drain else 0.0):
                 print(complaint, file=sys.stderr)
 
 
@@ -125,7 +125,7 @@ def serve(configuration: Configuration) -> int:
     try:
         listening = address.bind(backlog=BACKLOG)
     except AddressUnavailable as error:
-        print(f"The panel cannot be served: {error}; or set SOCKETDECK_PORT.", file=sys.stderr)
+        print(f"The panel cannot be served: {error}; choose another in SOCKETDECK_PORT.", file=sys.stderr)
         return 1
     configuration = dataclasses.replace(configuration, port=listening.getsockname()[1])
     application = PanelApplication(configuration, listening.detach())

@@ -87,8 +87,8 @@ class Served(Protocol):
     def hasten(self) -> None:
         """Wait for no connection any more."""
 
-    def close(self) -> None:
-        """Close the panel; blocks."""
+    def close(self, *, drain: bool) -> None:
+        """Close the panel; blocks. `drain`: whether open connections are waited for."""
 
 
 class PanelWorker(ThreadWorker):
@@ -107,6 +107,7 @@ class PanelWorker(ThreadWorker):
         self._readers: dict[socket.socket, str] = {}
         self._signals: Counter[int] = Counter()
         self._ended = False
+        self._orphaned = False
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -181,7 +182,7 @@ class PanelWorker(ThreadWorker):
 
     def _close_panel(self) -> None:
         try:
-            self._served.close()
+            self._served.close(drain=not self._orphaned)
         except Exception:
             self.log.exception("the panel was not closed in full")
 
@@ -194,7 +195,9 @@ class PanelWorker(ThreadWorker):
         self._served.hasten()
 
     def _parent_ended(self, descriptor: int) -> None:
+        """It was killed: whoever did wants all of this gone, and perhaps another in its place."""
         self.poller.unregister(descriptor)
+        self._orphaned = True
         self.alive = False
 
     # -- the loop -----------------------------------------------------------------------------

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from app.store.errors import DataFolderBusy, StoreError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+
+PATIENCE_SECONDS = 3.0
+"""A panel that was just killed has processes that end a moment later."""
+
+PAUSE_SECONDS = 0.05
 
 
 class DataFolder:
@@ -38,16 +44,25 @@ class DataFolder:
             raise
 
     def _take(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not self._locked():
+            if time.monotonic() < give_up:
+                time.sleep(PAUSE_SECONDS)
+                continue
             holder = os.pread(self._lock, 20, 0).decode("ascii", "replace").strip()
             raise DataFolderBusy(
                 f"the data folder {self.path} is in use by another panel, "
                 f"process {holder or 'unknown'}; stop it, or name another in SOCKETDECK_DATA"
-            ) from None
+            )
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def _locked(self) -> bool:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def close(self) -> None:
         """Release it; the file stays, as removing it would race with another panel's lock."""

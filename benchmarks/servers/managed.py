@@ -8,8 +8,7 @@ from typing import Any
 from benchmarks.child import Talk
 from benchmarks.plan import HANDLERS
 from benchmarks.servers.drain import Drain
-from socketdeck import Supervisor
-from socketdeck.address import Address
+from socketdeck import Address, Service, Supervisor
 
 OPEN_SECONDS = 10.0
 
@@ -29,7 +28,7 @@ def serve(talk: Talk, /, *, level: str = "payload", **fields: Any) -> None:
     talk.say(port=Address.parse(status.address).port, pids=status.pids)
     while (asked := talk.hear()) is not None:
         if "open" in asked:
-            wait_until_open(service, asked["open"])
+            wait_until_open(service, asked["open"], total=asked.get("total", 0))
         drain.catch_up()
         status = service.status()
         talk.say(
@@ -46,8 +45,14 @@ def serve(talk: Talk, /, *, level: str = "payload", **fields: Any) -> None:
     drain.close()
 
 
-def wait_until_open(service: Any, count: int) -> None:
-    """Blocks until exactly `count` connections are open, 10 s at most."""
+def wait_until_open(service: Service, count: int, total: int = 0) -> None:
+    """Blocks until exactly `count` connections are open of at least `total`, 10 s at most.
+
+    A client can be done before the server has noticed, and a child process before its parent has.
+    """
     deadline = time.monotonic() + OPEN_SECONDS
-    while service.status().connections.open != count and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        connections = service.status().connections
+        if connections.open == count and connections.total >= total:
+            return
         time.sleep(0.01)

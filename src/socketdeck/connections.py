@@ -271,8 +271,10 @@ class ConnectionTable:
             self.journal.record(connection.origin, "connection.closed", ending)
             connection.tally.tell_idle()
 
-    def hide(self, connection: Connection, reason: str | None = None) -> dict[str, Any] | None:
-        """Move it to the closed ones; whoever calls this says that it is closed.
+    def hide(
+        self, connection: Connection, reason: str | None = None, when: float | None = None
+    ) -> dict[str, Any] | None:
+        """Move it to the closed ones; whoever calls this says that it is closed, `when` if not now.
 
         Returns what the event says, or `None` where its end was known or it was never shown.
         """
@@ -280,7 +282,7 @@ class ConnectionTable:
         with tally.lock:
             if tally.open.pop(connection.id, None) is None:
                 return None
-            connection.closed_at = time.time()
+            connection.closed_at = when or time.time()
             connection.close_reason = reason or connection.reason()
             reason = connection.close_reason
             tally.closed[reason] = tally.closed.get(reason, 0) + 1

@@ -170,7 +170,6 @@ class ManagedMixIn(socketserver.BaseServer):
     def pause_accepting(self) -> None:
         """Let who connects wait in the kernel's backlog; for the serving thread."""
         self.accepting_paused = True
-        self._nothing_left = True
 
     def resume_accepting(self) -> None:
         """Accept again; from any thread."""
@@ -220,7 +219,7 @@ class ManagedMixIn(socketserver.BaseServer):
         self._nothing_left = False
         for _ in range(batch):
             self._handle_request_noblock()  # type: ignore[attr-defined]
-            if self._nothing_left or not self.keep_serving():
+            if self._nothing_left or self.accepting_paused or not self.keep_serving():
                 return
 
     def _ensure_waker(self) -> Waker:

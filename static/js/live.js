@@ -34,6 +34,7 @@ import { signal } from "@preact/signals-core";
  * @property {(event: string, handler: (...args: any[]) => void) => unknown} on
  * @property {(event: string, ...args: any[]) => unknown} emit
  * @property {() => unknown} connect
+ * @property {() => unknown} disconnect
  * @property {boolean} [active]
  */
 
@@ -109,15 +110,18 @@ export class Live {
     this.socket.emit("ping", () => this.#set({ latency: this.now() - sent }));
   }
 
-  /** Try at once, where the link is lost. */
+  /** Try at once, where the link is lost: the client's own pause between two tries is broken off. */
   retry() {
-    if (!this.up) this.socket.connect();
+    if (this.up) return;
+    this.socket.disconnect();
+    this.socket.connect();
   }
 
   #connected() {
     this.up = true;
     this.#set({ is: "live", since: this.now(), why: "" });
     for (const entry of this.topics.values()) this.#ask(entry);
+    if (this.topics.size === 0) this.ping();
   }
 
   /** @param {Topic} entry */
@@ -187,7 +191,7 @@ export async function live() {
   const socket = io("/live", {
     transports: ["websocket"],
     reconnectionDelay: 400,
-    reconnectionDelayMax: 5_000,
+    reconnectionDelayMax: 3_000,
     timeout: ANSWER_WITHIN_MS,
   });
   link ??= new Live(/** @type {any} */ (socket));
@@ -195,5 +199,8 @@ export async function live() {
   setInterval(() => {
     if (!document.hidden) opened.ping();
   }, PING_EVERY_MS);
+  // Somebody is back at a sleeping machine, or the machine is back on its network.
+  addEventListener("online", () => opened.retry());
+  document.addEventListener("visibilitychange", () => document.hidden || opened.retry());
   return opened;
 }

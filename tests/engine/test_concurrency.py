@@ -183,15 +183,16 @@ def test_a_pool_counts_its_requests_within_its_bounds(
 ) -> None:
     count = 2 * QUEUE_FACTOR
     service = serve(concurrency="pool", pool_size=1, requests=count)
-    holds(connect(service), events)
+    holding = holds(connect(service), events)
     waiting = [connect(service) for _ in range(count - 1)]
     for client in waiting:
         client.say("quit")
     events.wait("connection.opened", count=1 + QUEUE_FACTOR)
     assert service.status().connections.waiting.queue == QUEUE_FACTOR, "the rest is not taken yet"
-    connected = len(waiting)
     release()
-    events.wait("connection.closed", count=connected)
+    holding.end()
+    events.wait("service.state", state="stopped", why="requests")
+    assert service.status().connections.total == count
 
 
 def test_a_pool_survives_what_would_end_its_threads(

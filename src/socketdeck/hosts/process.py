@@ -60,6 +60,7 @@ class ProcessHost:
         self._child: subprocess.Popen[bytes] | None = None
         self._end: socket.socket | None = None
         self._output: int = -1
+        self._unfinished = b""
         self._reader: threading.Thread | None = None
         self._ready = threading.Event()
         self._start_failure: dict[str, Any] | None = None
@@ -232,13 +233,17 @@ class ProcessHost:
         return alive
 
     def _take_output(self) -> bool:
-        text = os.read(self._output, OUTPUT_BYTES).decode("utf-8", "replace")
+        """What was printed outside a handler, line by line; false at its end."""
+        read = os.read(self._output, OUTPUT_BYTES)
+        *lines, rest = (self._unfinished + read).split(b"\n")
+        if rest and (not read or len(rest) > OUTPUT_BYTES):
+            lines, rest = [*lines, rest], b""
+        self._unfinished = rest
         service = self._run.definition.name
-        for line in text.splitlines():
-            self._run.table.journal.record(
-                (service, None), "service.log", {"stream": "process", "text": line}
-            )
-        return bool(text)
+        for line in lines:
+            data = {"stream": "process", "text": line.decode("utf-8", "replace")}
+            self._run.table.journal.record((service, None), "service.log", data)
+        return bool(read)
 
     def _apply(
         self, kind: str, when: float, key: int | None, data: Any, drafts: list[Draft]
@@ -348,7 +353,7 @@ class ProcessHost:
         assert connection.worker_key is not None
         if connection.worker_key in self._connections:
             del self._connections[connection.worker_key]
-        ending = self._run.table.hide(connection, connection.wish or reason)
+        ending = self._run.table.hide(connection, connection.wish or reason, when)
         if ending is not None:
             kind = "connection.closed"
             drafts.append(Draft(when, connection.service, connection.id, kind, ending))
@@ -386,6 +391,10 @@ class ProcessHost:
         assert self._child is not None
         self._kill_group()
         status = self._child.wait()
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        while poll.poll(0) and self._take_output():
+            pass
         drafts: list[Draft] = []
         for connection in list(self._connections.values()):
             reason = "child_signalled" if status < 0 else "child_exited"

@@ -125,19 +125,18 @@ function What({ form, set, handlers, checked, errors, edits }) {
       ...(handler.shares_state && form.concurrency === "forking" ? { concurrency: "threading" } : {}),
     });
   };
-  const listed = handlers.some((handler) => handler.name === form.handler);
   if (!all && !errors["/handler"]) {
     return html`<div class="step"><h2><span class="num">1</span>What <small>the request handler that every client gets</small></h2>
       <div class="row wrap"><span class="mono strong">${form.handler}</span><span class="dim clip grow">${checked.handler?.description.split("\n")[0]}</span>
         <button type="button" class="btn small" onClick=${() => setAll(true)}>Another handler</button></div></div>`;
   }
   return html`<div class="step"><h2><span class="num">1</span>What <small>the request handler that every client gets</small></h2>
-    <${Choices} name="handler" label="Handler" value=${form.own && !listed ? "" : form.handler} onChange=${choose}
+    <${Choices} name="handler" label="Handler" value=${form.own ? "" : form.handler} onChange=${choose}
       options=${[
         ...handlers.map((handler) => ({ value: handler.name, title: html`<span class="mono">${handler.name}</span>`, text: handler.source === "builtin" ? handler.title : `${handler.title}, your own`, can: handler.transports.join(" ") })),
         { value: "", title: "Your own class", text: "module:Class from the handlers folder", can: "any BaseRequestHandler" },
       ]} />
-    ${form.own && !listed
+    ${form.own
       ? html`<${TextField} pointer="/handler" label="Class" mono value=${form.handler} placeholder="hello:Hello" error=${errors["/handler"] ?? (checked.is === "wrong" ? checked.why : undefined)}
           onInput=${(/** @type {string} */ value) => set({ handler: value })} hint=${html`<${CheckedHint} checked=${checked} />`} />`
       : html`${checked.handler?.description && html`<p class="dim"><${Prose} text=${checked.handler.description} /></p>`}${errors["/handler"] && html`<div class="field"><span class="error" role="alert">${errors["/handler"]}</span></div>`}`}
@@ -247,7 +246,7 @@ function AnyOptions({ form, set, error }) {
 
 /** @param {{title: string, summary: any, children?: any}} props */
 const Fold = ({ title, summary, children }) => html`<details class="fold">
-  <summary><${Icon} name="right" class="small turns" />${title}<small class="clip">${summary}</small></summary><div class="fold-body stack">${children}</div>
+  <summary><${Icon} name="right" class="small turns" /><span>${title}</span><small class="clip">${summary}</small></summary><div class="fold-body stack">${children}</div>
 </details>`;
 
 const LEVELS = [

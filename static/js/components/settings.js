@@ -9,7 +9,7 @@ import { Button, Notice } from "./kit.js";
 import { SameAs } from "./same-as.js";
 import { toast, toastError } from "./toast.js";
 import { deleteService, isBusy } from "../lib/actions.js";
-import { definitionOf, formOf, sortErrors } from "../lib/definition.js";
+import { definitionOf, formOf, placed, sortErrors } from "../lib/definition.js";
 import { fieldsOf, rawOptions } from "../lib/schema.js";
 import { isUp } from "../lib/states.js";
 
@@ -44,7 +44,7 @@ export function Settings({ service, onSaved }) {
 /** @param {{handlers: Handler[], loaded: Loaded, live: Service, onSaved: (service: Service) => void, onReload: () => void}} props */
 function Editor({ handlers, loaded, live, onSaved, onReload }) {
   const service = loaded.service;
-  const [form, setForm] = useState(() => formOf(service, null));
+  const [form, setForm] = useState(() => ({ ...formOf(service, null), own: !handlers.some((one) => one.name === service.handler) }));
   const [errors, setErrors] = useState(/** @type {FieldError[]} */ ([]));
   const [stale, setStale] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -74,7 +74,7 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
       onSaved(body);
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) setStale(true);
-      else if (error instanceof ApiError && error.status >= 400 && error.status < 500) setErrors(error.errors.length ? error.errors : [{ pointer: "", detail: error.message }]);
+      else if (error instanceof ApiError && error.status >= 400 && error.status < 500) setErrors(placed(error));
       else toastError(error, "Saving failed");
     }
     setBusy(false);

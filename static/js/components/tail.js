@@ -52,7 +52,10 @@ export function Tail({ tail, as = "auto", withService = false, empty, onConnecti
   };
 
   if (rows.length === 0 && empty) return html`<div class="tail">${empty}</div>`;
-  return html`<div class=${`tail ${withService ? "with-service" : ""}`}>
+  return html`<div class=${`tail ${withService ? "with-service" : ""}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape" && picked) setPicked(null);
+    else moveInRows(event, { onEnter: pick });
+  }}>
     <div
       class="tail-list"
       ref=${view.ref}
@@ -60,10 +63,6 @@ export function Tail({ tail, as = "auto", withService = false, empty, onConnecti
       aria-label="Events"
       tabindex=${rows.length ? -1 : 0}
       onScroll=${onScroll}
-      onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
-        if (event.key === "Escape" && picked) setPicked(null);
-        else moveInRows(event, { onEnter: pick });
-      }}
       onClick=${(/** @type {MouseEvent} */ event) => {
         const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest("[data-row]"));
         if (row && !getSelection()?.toString()) pick(row);

@@ -58,6 +58,7 @@ function Search() {
     : [
         ...(services ?? [])
           .filter((service) => `${service.name} ${shownAddress(service)} ${service.handler ?? ""}`.toLowerCase().includes(text))
+          .sort((a, b) => Number(b.name.includes(text)) - Number(a.name.includes(text)))
           .slice(0, 50)
           .map((service) => ({ text: service.name, href: `/services/${service.name}`, state: service.status.state, more: shownAddress(service), icon: "" })),
         ...PLACES.filter((place) => text && place.words.includes(text)).map((place) => ({ ...place, state: null, more: "" })),

@@ -15,20 +15,21 @@ export function useWindow(count, rowHeight) {
   const ref = useRef(/** @type {HTMLElement|null} */ (null));
   const [view, setView] = useState({ top: 0, height: 800 });
   const measure = () => {
-    const element = ref.current;
-    if (!element) return;
-    const top = Math.floor(element.scrollTop / rowHeight);
-    const height = Math.ceil(element.clientHeight / rowHeight) * rowHeight;
+    const scrolled = ref.current;
+    if (!scrolled) return;
+    const top = Math.floor(scrolled.scrollTop / rowHeight);
+    const height = Math.ceil(scrolled.clientHeight / rowHeight) * rowHeight;
     setView((before) => (before.top === top && before.height === height ? before : { top, height }));
   };
+  // The element may come later than the component, where there was nothing to list at first.
+  const element = ref.current;
   useLayoutEffect(() => {
-    const element = ref.current;
-    if (!element) return undefined;
+    if (!ref.current) return undefined;
     measure();
     const observer = new ResizeObserver(measure);
-    observer.observe(element);
+    observer.observe(ref.current);
     return () => observer.disconnect();
-  }, []);
+  }, [element]);
   const rows = Math.ceil(view.height / rowHeight);
   const start = Math.max(0, Math.min(view.top, count - rows) - OVERSCAN);
   const end = Math.min(count, Math.max(0, view.top) + rows + OVERSCAN);

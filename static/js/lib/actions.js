@@ -9,7 +9,7 @@ import { Lamp } from "../components/kit.js";
 import { toast, toastError } from "../components/toast.js";
 import { carried } from "./memory.js";
 import { duration, list, number, plural } from "./format.js";
-import { canRestart, canStart, canStop, shownAddress } from "./states.js";
+import { canRestart, canStart, canStop, isDatagram, shownAddress } from "./states.js";
 
 /** @import { Connection, Service } from "../types.js" */
 
@@ -160,7 +160,7 @@ export function offerUndelete(onDone) {
 
 /** Serve exactly one request on a stopped service. @param {Service} service @param {(service: Service) => void} onDone */
 export async function handleOne(service, onDone) {
-  toast({ tone: "info", text: `${service.name} waits for one request`, detail: `at ${shownAddress(service)}, for 5 s` });
+  toast({ tone: "info", text: `${service.name} waits for one request`, detail: service.address.endsWith(":0") ? "for 5 s, at the port that it is given now" : `at ${shownAddress(service)}, for 5 s` });
   try {
     await during(`handle ${service.name}`, () => post(`/services/${service.name}/handle-request`, { timeout: 5 }));
     toast({ text: `${service.name} handled one request` });
@@ -173,12 +173,12 @@ export async function handleOne(service, onDone) {
 /** Close one connection, having asked how. @param {Connection} connection */
 export async function closeConnection(connection) {
   const { ask } = await import("../components/dialog.js");
-  const flow = connection.transport.startsWith("u") && connection.transport !== "unix";
+  const flow = isDatagram(connection.transport);
   const acts = [{ text: flow ? "Forget the flow" : "Close (FIN)", value: "close", kind: "danger primary" }];
   if (connection.transport === "tcp") acts.unshift({ text: "Reset (RST)", value: "reset", kind: "danger" });
   const how = await ask({
     title: `Close connection #${connection.id}?`,
-    body: `From ${connection.peer ?? "an unnamed peer"}, to ${connection.service}. Its handler sees the end of the stream.`,
+    body: `From ${connection.peer ?? "an unnamed peer"}, to ${connection.service}. ${flow ? "What it still sends begins a new flow." : "Its handler sees the end of the stream."}`,
     acts,
   });
   if (!how) return;

@@ -19,8 +19,9 @@
 /** @typedef {"id"|"peer"|"age"|"idle"|"in"|"out"|"state"} SortKey */
 
 export class ConnectionBook {
-  /** @param {number} [capacity] */
-  constructor(capacity = 12_000) {
+  /** @param {string} transport of the service, which an event does not say @param {number} [capacity] */
+  constructor(transport, capacity = 12_000) {
+    this.transport = transport;
     this.capacity = capacity;
     /** @type {Map<number, Row>} */
     this.rows = new Map();
@@ -52,13 +53,13 @@ export class ConnectionBook {
     if (id === null || !event.kind.startsWith("connection.")) return false;
     const data = event.data;
     if (event.kind === "connection.opened") {
-      if (!this.rows.has(id)) this.#put({ ...blank(event), fresh: true });
+      if (!this.rows.has(id)) this.#put({ ...blank(event, this.transport), fresh: true });
       return true;
     }
     const row = this.rows.get(id);
     if (!row) {
       if (event.kind !== "connection.closed") return false;
-      this.#put({ ...blank(event), ...closing(event), opened_at: before(event.time, data["duration"] ?? 0) });
+      this.#put({ ...blank(event, this.transport), ...closing(event), opened_at: before(event.time, data["duration"] ?? 0) });
       return true;
     }
     if (event.kind === "connection.data") {
@@ -157,12 +158,12 @@ const ORDER = {
 /** @param {string} a @param {string} b */
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** @param {DeckEvent} event @returns {Row} */
-function blank(event) {
+/** @param {DeckEvent} event @param {string} transport @returns {Row} */
+function blank(event, transport) {
   return {
     id: /** @type {number} */ (event.connection),
     service: event.service ?? "",
-    transport: "",
+    transport,
     state: "open",
     peer: event.data["peer"] ?? null,
     local: event.data["local"] ?? null,

@@ -188,6 +188,19 @@ export function suggestName(handler, taken) {
   for (let next = 2; ; next += 1) if (!taken.includes(`${base}-${next}`)) return `${base}-${next}`;
 }
 
+/**
+ * Where in the form a refusal belongs. A bad field comes with its pointer; a taken name or address
+ * (409) says so in a sentence alone.
+ * @param {{status: number, message: string, errors: FieldError[]}} refusal
+ * @returns {FieldError[]}
+ */
+export function placed(refusal) {
+  if (refusal.errors.length) return refusal.errors;
+  const { status, message } = refusal;
+  const pointer = status !== 409 ? "" : /another name/.test(message) ? "/name" : /:\/\/|address/.test(message) ? "/address" : "";
+  return [{ pointer, detail: message }];
+}
+
 /** Errors by pointer, and those that no field of the form stands for. @param {FieldError[]} errors @param {Set<string>} known */
 export function sortErrors(errors, known) {
   /** @type {Record<string, string>} */

@@ -23,13 +23,11 @@ const SAMPLE = `from socketserver import StreamRequestHandler
 class Shout(StreamRequestHandler):
     """Answers each line in capitals."""
 
-    mark = b"!"
-
     def handle(self):
         print("hello", self.client_address)
         for line in self.rfile:
             loud = line.strip().upper()
-            self.wfile.write(loud + self.mark + b"\\n")
+            self.wfile.write(loud + b"!\\n")
 `;
 
 /** @type {Record<string, (handler: Handler) => boolean>} */
@@ -102,7 +100,7 @@ function Handlers() {
 /** @param {{handler: Handler}} props */
 const Own = ({ handler }) => html`<li>
   <span class="mono strong">${handler.name}</span><span class="dim clip grow"><${Prose} text=${handler.description.split("\n")[0] ?? ""} /></span>
-  ${handler.transports.map((transport) => html`<span class="tag mono" key=${transport}>${transport}</span>`)}
+  <span class="can mono faint">${handler.transports.join(" ")}</span>
   <${Button} small href=${`/services/new?handler=${encodeURIComponent(handler.name)}`}>Use it</${Button}>
 </li>`;
 

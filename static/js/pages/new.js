@@ -9,7 +9,7 @@ import { Button } from "../components/kit.js";
 import { SameAs } from "../components/same-as.js";
 import { toastError } from "../components/toast.js";
 import { boot } from "../lib/boot.js";
-import { definitionOf, formOf, sortErrors, suggestName } from "../lib/definition.js";
+import { definitionOf, formOf, placed, sortErrors, suggestName } from "../lib/definition.js";
 import { fieldsOf, rawOptions } from "../lib/schema.js";
 import { open } from "../lib/shell.js";
 
@@ -67,7 +67,7 @@ function NewService() {
     } catch (error) {
       setBusy("");
       if (error instanceof ApiError && error.status < 500 && error.status !== 0) {
-        setErrors(error.errors.length ? error.errors : [{ pointer: "", detail: error.message }]);
+        setErrors(placed(error));
       } else toastError(error, "Creating it failed");
     }
     return undefined;

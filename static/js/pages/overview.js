@@ -3,6 +3,7 @@
 
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
+import { effect } from "@preact/signals";
 import { get } from "../api.js";
 import { Drawer } from "../components/drawer.js";
 import { LinkNotice } from "../components/link-notice.js";
@@ -104,6 +105,14 @@ onTick((at) => meters.sample(at, deck.all(), seq));
 addEventListener("pagehide", () => meters.save());
 // The figures in the page are as of the moment at which the server drew it.
 meters.sample(Number(boot.now ?? serverNow()), deck.all(), seq);
+
+// The tab says it too when something has failed.
+const title = document.title;
+effect(() => {
+  void deck.version.value;
+  const failed = deck.all().filter((one) => one.status.state === "failed" || one.status.state === "backoff").length;
+  document.title = failed ? `(${failed} failed) ${title}` : title;
+});
 
 const live = open(html`<${Overview} />`);
 mount("drawer", html`<${Drawer} tail=${tail} openAtFirst=${!isNew && boot.services.length > 0 && innerWidth > 720 && innerHeight > 640} />`);

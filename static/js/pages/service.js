@@ -25,6 +25,7 @@ import { keys } from "../lib/keys.js";
 import { LaneModel } from "../lib/lanes.js";
 import { DeckMeters, countersOf } from "../lib/meters.js";
 import { open } from "../lib/shell.js";
+import { schemeOf } from "../lib/states.js";
 import { Tail as TailModel } from "../lib/tail.js";
 
 /** @import { DeckEvent, Frame, Service } from "../types.js" */
@@ -35,7 +36,7 @@ const RESYNC_MS = 2_000;
 const service = signal(boot.service);
 const name = service.value.name;
 const gone = signal(false);
-const book = new ConnectionBook();
+const book = new ConnectionBook(schemeOf(boot.service.address));
 const bookVersion = signal(0);
 const tail = new TailModel();
 const lanes = new LaneModel();

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fieldsOf, optionsOf, rawOf, rawOptions, valueOf } from "../../static/js/lib/schema.js";
+
+// As pydantic writes it.
+const SCHEMA = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name"],
+  $defs: { Mode: { enum: ["slow", "fast"], type: "string" } },
+  properties: {
+    name: { type: "string", title: "Name" },
+    size: { type: "integer", default: 10, minimum: 1, exclusiveMaximum: 101 },
+    delay: { type: "number", default: 0.5 },
+    loud: { type: "boolean", default: false },
+    mode: { $ref: "#/$defs/Mode", default: "slow", description: "how" },
+    limit: { anyOf: [{ type: "integer", minimum: 1 }, { type: "null" }], default: null },
+    quotes: { type: "array", items: { type: "string" }, default: ["a"] },
+    extra: { type: "object", default: {} },
+    text: { type: "string", maxLength: 4096, default: "x" },
+    folder: { anyOf: [{ type: "string", maxLength: 4096 }, { type: "null" }], default: null },
+  },
+};
+const field = (key) => fieldsOf(SCHEMA).find((one) => one.key === key);
+
+test("each kind of property becomes its kind of field", () => {
+  assert.deepEqual(
+    Object.fromEntries(fieldsOf(SCHEMA).map((one) => [one.key, one.kind])),
+    { name: "string", size: "integer", delay: "number", loud: "boolean", mode: "enum", limit: "integer", quotes: "strings", extra: "json", text: "string", folder: "string" },
+  );
+});
+
+test("references, unions with null and bounds are understood", () => {
+  assert.deepEqual([field("mode").choices, field("mode").description, field("mode").fallback], [["slow", "fast"], "how", "slow"]);
+  assert.deepEqual([field("limit").nullable, field("limit").minimum, field("limit").fallback], [true, 1, null]);
+  assert.deepEqual([field("size").minimum, field("size").maximum], [1, 100]);
+  assert.deepEqual([field("name").required, field("size").required], [true, false]);
+  assert.deepEqual([field("text").long, field("folder").long], [true, false]);
+});
+
+test("no schema, or one without properties, has no fields", () => {
+  assert.deepEqual([fieldsOf(null), fieldsOf(undefined), fieldsOf({ type: "object" })], [[], [], []]);
+});
+
+test("what is typed becomes a value, or says why not", () => {
+  assert.deepEqual(valueOf(field("size"), "12"), { value: 12 });
+  assert.match(valueOf(field("size"), "twelve").error, /“twelve” is no number/);
+  assert.match(valueOf(field("size"), "1.5").error, /whole number/);
+  assert.match(valueOf(field("size"), "0").error, /at least 1/);
+  assert.match(valueOf(field("size"), "101").error, /at most 100/);
+  assert.deepEqual(valueOf(field("limit"), ""), { value: null });
+  assert.deepEqual(valueOf(field("delay"), ""), {}, "left out, so the default");
+  assert.deepEqual(valueOf(field("extra"), '{"a": 1}'), { value: { a: 1 } });
+  assert.match(valueOf(field("extra"), "{").error, /no JSON/);
+});
+
+test("options say only what differs from the defaults", () => {
+  const raw = { ...rawOptions(fieldsOf(SCHEMA), {}), name: "x", size: "10", quotes: ["a", "b"], loud: true };
+  assert.deepEqual(optionsOf(fieldsOf(SCHEMA), raw), { options: { name: "x", loud: true, quotes: ["a", "b"] }, errors: {} });
+});
+
+test("options survive the form", () => {
+  const options = { name: "n", size: 7, limit: 3, mode: "fast", quotes: [], extra: { deep: [1] }, folder: "/srv" };
+  assert.deepEqual(optionsOf(fieldsOf(SCHEMA), rawOptions(fieldsOf(SCHEMA), options)).options, options);
+  assert.equal(rawOf(field("limit"), null), "");
+});
