@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from app.configuration import Configuration, ConfigurationError
@@ -10,6 +11,9 @@ from app.serving.arbiter import serve
 
 def main() -> int:
     """Serve until a signal ends it; returns the exit status."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     try:
         configuration = Configuration.from_environment()
     except ConfigurationError as error:

@@ -127,7 +127,24 @@ class Door:
 
 
 class BoundedServer(simple_websocket.Server):  # type: ignore[misc]
-    """A WebSocket whose client cannot make it hold more than a few messages."""
+    """A WebSocket whose client cannot make it hold more than a few messages.
+
+    And one that ends without a traceback, however its client left.
+    """
+
+    def _thread(self) -> None:
+        try:
+            super()._thread()
+        except Exception as error:
+            log.debug("a WebSocket ended: %s", error)
+            self.connected = False
+            self.event.set()
+            self.sock.close()
+
+    def close(self, reason: int | None = None, message: str | None = None) -> None:
+        """Say so to the client, if it is still there."""
+        with contextlib.suppress(OSError, simple_websocket.ConnectionClosed):
+            super().close(reason, message)
 
     def _handle_events(self) -> bool:
         going_on = super()._handle_events()

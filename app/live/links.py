@@ -33,11 +33,13 @@ class Frame(NamedTuple):
 class Subscription:
     """One topic of one client. Guarded by the pump's lock."""
 
-    def __init__(self, topic: Topic, seq: int, status: Status | None) -> None:
+    def __init__(self, topic: Topic, after: int, joined_at: int, status: Status | None) -> None:
         self.topic = topic
-        self.seq = seq
+        self.seq = after
         """Up to this number the client has been told, or is about to be."""
-        self.catching_up = False
+        self.joined_at = joined_at
+        """From above this number it is given pieces; what is below it catches up with."""
+        self.catching_up = after < joined_at
         self.not_before = 0.0
         self._past: deque[Piece] = deque()
         self._waiting: list[Piece] = []
@@ -45,9 +47,14 @@ class Subscription:
 
     def put(self, piece: Piece) -> None:
         """Have a piece wait for the client."""
+        if piece.seq_from <= self.joined_at:
+            events = [event for event in piece.events if event.seq > self.joined_at]
+            if not events:
+                return
+            piece = piece._replace(events=events)
         self._waiting.append(piece)
-        events = sum(len(waiting.events) for waiting in self._waiting)
-        if events > 2 * FRAME_EVENTS or len(self._waiting) > WAITING_PIECES:
+        count = sum(len(waiting.events) for waiting in self._waiting)
+        if count > 2 * FRAME_EVENTS or len(self._waiting) > WAITING_PIECES:
             self._waiting = [join(self._waiting)]
 
     def put_past(self, pieces: Iterable[Piece]) -> None:

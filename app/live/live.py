@@ -42,6 +42,7 @@ class Live:
         self._socketio = cast(Any, SocketIO)(  # its stubs are behind it
             app,
             async_mode="threading",
+            namespaces=[NAMESPACE],
             transports=["websocket"],
             allow_upgrades=False,
             async_handlers=False,

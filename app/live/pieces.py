@@ -65,8 +65,7 @@ def fold(events: Sequence[Event], limit: int) -> Sequence[Event]:
     if len(shown) <= limit:
         return shown
     left_out, shown = shown[: len(shown) - limit + 1], shown[len(shown) - limit + 1 :]
-    count = sum(_weight_of(event) for event in left_out)
-    return [dropped_event(count, left_out[0].seq, left_out[-1].seq, SOURCE), *shown]
+    return [_left_out(left_out), *shown]
 
 
 def encode(event: Event) -> str:
@@ -107,9 +106,7 @@ def _newest_within(texts: list[str], events: Sequence[Event], over: int) -> tupl
     while over > 0 and left_out < len(texts) - 1:
         over -= len(texts[left_out])
         left_out += 1
-    count = sum(_weight_of(event) for event in events[:left_out])
-    marker = dropped_event(count, events[0].seq, events[left_out - 1].seq, SOURCE)
-    return [encode(marker), *texts[left_out:]], left_out
+    return [encode(_left_out(events[:left_out])), *texts[left_out:]], left_out
 
 
 def _with_data_folded(events: Sequence[Event]) -> list[Event]:
@@ -137,10 +134,17 @@ def _with_data_folded(events: Sequence[Event]) -> list[Event]:
     return shown
 
 
-def _weight_of(event: Event) -> int:
-    """How many events one stands for."""
-    count = event.data.get("count") if event.kind == "events.dropped" else 1
-    return count if isinstance(count, int) else 1
+def _left_out(events: Sequence[Event]) -> Event:
+    """What stands in the place of events that are left out, former ones of its kind among them."""
+    count, first = 0, events[0].seq
+    for event in events:
+        if event.kind in ("connection.data", "events.dropped"):
+            count += event.data.get("count") or 1
+        else:
+            count += 1
+        if event.kind == "events.dropped":
+            first = min(first, event.data["from_seq"])
+    return dropped_event(count, first, max(event.seq for event in events), SOURCE)
 
 
 def _is_short(value: Any) -> bool:

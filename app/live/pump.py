@@ -4,8 +4,9 @@ It sleeps until there is an event, an acknowledgement, a new subscription, or so
 be done at a certain time; with nobody looking it has nothing to do. Its lock guards the links and
 their subscriptions; nothing is encoded or sent under it.
 
-A subscription that catches up joins at a number that the pump has come to: what was before is read
-from history on the client's own thread, what comes after waits. So there is no gap and no repeat.
+A subscription joins at a number: what was before is read from history on the client's own thread,
+where it is asked for; what comes after is given to it, and waits meanwhile. So there is no gap and
+no repeat.
 """
 
 from __future__ import annotations
@@ -125,6 +126,9 @@ class Pump:
         `SocketdeckError` where there is no such service or connection.
         """
         status = take_status(self._panel, topic)
+        self._panel.journal.flush()
+        seq = self._panel.journal.last_seq
+        start = seq if after is None else min(after, seq)
         with self._lock:
             link = self._links.get(sid)
             if link is None:
@@ -133,10 +137,7 @@ class Pump:
                 len(link.subscriptions) >= SUBSCRIPTIONS_MAXIMUM
             ):
                 raise BadSubscription(f"a link has at most {SUBSCRIPTIONS_MAXIMUM} subscriptions")
-            seq = self._position
-            start = seq if after is None else min(after, seq)
-            subscription = Subscription(topic, start, status)
-            subscription.catching_up = start < seq
+            subscription = Subscription(topic, start, seq, status)
             link.subscriptions[topic.key] = subscription
         if subscription.catching_up:
             with self._catching_up:

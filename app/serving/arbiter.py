@@ -125,7 +125,8 @@ def serve(configuration: Configuration) -> int:
     try:
         listening = address.bind(backlog=BACKLOG)
     except AddressUnavailable as error:
-        print(f"The panel cannot be served: {error}; choose another in SOCKETDECK_PORT.", file=sys.stderr)
+        why = f"{error}; choose another in SOCKETDECK_PORT"
+        print(f"The panel cannot be served: {why}.", file=sys.stderr)
         return 1
     configuration = dataclasses.replace(configuration, port=listening.getsockname()[1])
     application = PanelApplication(configuration, listening.detach())

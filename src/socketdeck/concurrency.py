@@ -23,7 +23,7 @@ else:
     _Server = object
 
 QUEUE_FACTOR = 16
-"""Requests that may wait in a pool's own queue, for each of its threads; more wait in the kernel."""
+"""Requests that may wait in a pool's queue, for each of its threads; more wait in the kernel."""
 
 PROMOTE_AFTER_SECONDS = 0.002
 QUIET_LOOKS = 25
@@ -312,6 +312,11 @@ class ReapingForkingMixIn(socketserver.ForkingMixIn, _Server):
     Only for a process with a single thread: a fork copies the locks that other threads hold.
     At `max_children` nobody is accepted until one has ended.
     """
+
+    # What it is mixed into has, and knows of children.
+    watch: Any
+    socket: Any
+    socket_type: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._children: dict[int, tuple[int, Any]] = {}  # pidfd: pid, connection

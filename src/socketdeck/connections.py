@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,6 +80,7 @@ class Connection:
         "peer_ended",
         "pid",
         "prefix",
+        "recorded",
         "reset",
         "service",
         "settled",
@@ -114,6 +116,7 @@ class Connection:
         self.table = table
         self.tally = tally
         self.prefix = prefix
+        self.recorded = True  # whether the journal is told of it: not at level `off`
         # What the hot path needs is one attribute away.
         self.append = journal.append
         self.number = journal.number
@@ -158,15 +161,18 @@ class Connection:
 
     def settle(self, now: float) -> None:
         """Account to the service for what was counted since the last time."""
+        with self.tally.lock:
+            self._settle(now)
+
+    def _settle(self, now: float) -> None:
+        """The same, under the tally's lock."""
         self.changed = False
-        seen = self.counted
-        tally = self.tally
-        with tally.lock:
-            before, self.settled = self.settled, seen
-            if seen != before:
-                self.last_activity = now
-                more = [after - already for after, already in zip(seen, before, strict=True)]
-                tally.account(self, more, now)
+        seen, before = self.counted, self.settled
+        if seen != before:
+            self.settled = seen
+            self.last_activity = now
+            more = [after - already for after, already in zip(seen, before, strict=True)]
+            self.tally.account(self, more, now)
 
     def add_counted(self, more: list[int], now: float) -> None:
         """What a child process counted of it: bytes in and out, messages in and out."""
@@ -244,13 +250,14 @@ class ConnectionTable:
         self.journal = journal
         self.next_id = itertools.count(first_id).__next__
         self._open: dict[int, Connection] = {}  # single operations only, each atomic
-        self._closed: dict[int, Connection] = {}  # in order of closing; guarded by _lock
+        self._closed: OrderedDict[int, Connection] = OrderedDict()  # by closing; under _lock
         self._lock = threading.Lock()
 
     def opened(self, connection: Connection) -> None:
         """Show a connection, and say that it is open."""
         self.show(connection)
-        self.journal.record(connection.origin, "connection.opened", opening_of(connection))
+        if connection.recorded:
+            self.journal.record(connection.origin, "connection.opened", opening_of(connection))
 
     def show(self, connection: Connection) -> None:
         """Have it in the tables of open ones; whoever calls this says that it is open."""
@@ -268,7 +275,8 @@ class ConnectionTable:
         """Note the end of a connection and say so, once; nothing where it is known."""
         ending = self.hide(connection, reason)
         if ending is not None:
-            self.journal.record(connection.origin, "connection.closed", ending)
+            if connection.recorded:
+                self.journal.record(connection.origin, "connection.closed", ending)
             connection.tally.tell_idle()
 
     def hide(
@@ -282,19 +290,19 @@ class ConnectionTable:
         with tally.lock:
             if tally.open.pop(connection.id, None) is None:
                 return None
-            connection.closed_at = when or time.time()
+            now = connection.closed_at = when or time.time()
+            connection._settle(now)
             connection.close_reason = reason or connection.reason()
             reason = connection.close_reason
             tally.closed[reason] = tally.closed.get(reason, 0) + 1
-        connection.settle(connection.closed_at)
         self._open.pop(connection.id, None)
         with self._lock:
             self._closed[connection.id] = connection
             while len(self._closed) > CLOSED_KEPT:
-                del self._closed[next(iter(self._closed))]
+                self._closed.popitem(last=False)
         return {
             "reason": connection.close_reason,
-            "duration": connection.closed_at - connection.opened_at,
+            "duration": now - connection.opened_at,
             "bytes": {"in": connection.bytes_in, "out": connection.bytes_out},
             "messages": {"in": connection.messages_in, "out": connection.messages_out},
         }

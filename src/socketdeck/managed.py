@@ -151,7 +151,7 @@ class ManagedMixIn(socketserver.BaseServer):
     def request_shutdown(self) -> None:
         """Have the loop end; does not wait for it."""
         self._stop_asked = True
-        self._ensure_waker().set()
+        self.ensure_waker().set()
 
     def shutdown(self) -> None:
         """Have the loop end, and wait until it has; returns at once where none runs."""
@@ -177,7 +177,7 @@ class ManagedMixIn(socketserver.BaseServer):
             self.acceptor.resume(self)
         else:
             self.accepting_paused = False
-            self._ensure_waker().set()
+            self.ensure_waker().set()
 
     def poll_also(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Have the loop call `callback` when a descriptor is readable; for the serving thread."""
@@ -198,7 +198,7 @@ class ManagedMixIn(socketserver.BaseServer):
         self.socket.close()  # type: ignore[attr-defined]
 
     def _prepare_poll(self) -> tuple[Waker, dict[int, Callable[[], None]], Any]:
-        waker = self._ensure_waker()
+        waker = self.ensure_waker()
         callbacks = self._callbacks = {} if self._callbacks is None else self._callbacks
         poll = self._poll = select.poll()
         for descriptor in (waker.fileno(), *callbacks):
@@ -222,7 +222,8 @@ class ManagedMixIn(socketserver.BaseServer):
             if self._nothing_left or self.accepting_paused or not self.keep_serving():
                 return
 
-    def _ensure_waker(self) -> Waker:
+    def ensure_waker(self) -> Waker:
+        """What ends the loop's wait, made when it is first needed."""
         waker = self._waker
         if waker is None:
             made = Waker()
@@ -284,7 +285,8 @@ class ManagedMixIn(socketserver.BaseServer):
         watch, error = self.watch, sys.exception()
         if watch is not None and error is not None:
             watch.raised(watch.find(request, client_address), error)
-            if _next_in_line(cast(Any, type(self)), "handle_error") is socketserver.BaseServer.handle_error:
+            behind = _next_in_line(cast(Any, type(self)), "handle_error")
+            if behind is socketserver.BaseServer.handle_error:
                 return  # it would print to stderr what the journal has
         super().handle_error(request, client_address)
 

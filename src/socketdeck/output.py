@@ -81,6 +81,8 @@ class HandlerStream(io.TextIOBase):
 
 def tell(connection: Connection, stream: str, text: str) -> None:
     """One line that a handler wrote, cut where it is too long for one event."""
+    if not connection.recorded:
+        return
     for start in range(0, max(1, len(text)), LINE_CHARACTERS):
         piece = text[start : start + LINE_CHARACTERS]
         connection.table.journal.record(

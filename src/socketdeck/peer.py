@@ -32,6 +32,8 @@ def peer_text(client_address: Any) -> str | None:
 
 
 def _printable(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text.encode("utf-8", "backslashreplace").decode()

@@ -8,6 +8,7 @@ since the thread that ended is one that a stop would wait for.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -337,16 +338,25 @@ class Service:
         # First: a stop that finds it draining brings this forward.
         self._drain_until = time.monotonic() + drain
         self._move("draining", why=why)
-        host.stop_accepting()
-        listener.close()
-        host.wait_idle(lambda: self._drain_until)
-        self._move("stopping", why=why)
-        host.close_connections("service_stopped")
-        grace = time.monotonic() + END_GRACE_SECONDS
-        host.wait_idle(lambda: grace)
-        leftovers = host.close(grace)
-        self._drop()
-        return leftovers
+        try:
+            host.stop_accepting()
+            listener.close()
+            host.wait_idle(lambda: self._drain_until)
+            self._move("stopping", why=why)
+            host.close_connections("service_stopped")
+            grace = time.monotonic() + END_GRACE_SECONDS
+            host.wait_idle(lambda: grace)
+            return host.close(grace)
+        except Exception as error:  # a machine out of descriptors, say, or a fault of ours
+            with contextlib.suppress(Exception):
+                host.close(time.monotonic())
+            if self._state == "draining":
+                self._move("stopping", why=why)
+            self._move("failed", why=why, error=failure_of(error))
+            said = f"{type(error).__name__}: {error}"
+            raise StopIncomplete(f"{self.name} could not be stopped cleanly: {said}") from error
+        finally:
+            self._drop()
 
     def _drop(self) -> None:
         """Let go of the host and the socket; what is still shown as open was left behind."""
@@ -384,10 +394,13 @@ class Service:
                 return  # somebody stopped it meanwhile
             ran = time.time() - self._since
             # Nobody asked for this end: those being served are let finish, however long it takes.
-            leftovers = self._end(
-                threading.TIMEOUT_MAX if error is None else 0.0,
-                why="requests" if error is None else "ended",
-            )
+            try:
+                leftovers = self._end(
+                    threading.TIMEOUT_MAX if error is None else 0.0,
+                    why="requests" if error is None else "ended",
+                )
+            except StopIncomplete:
+                return  # the state says so
             if ran > max(self._definition.restart.maximum_delay, HEALTHY_SECONDS):
                 self._attempts = 0
             failure = failure_of(error) if error is not None else None

@@ -110,6 +110,8 @@ class Watch:
             connection.control = None
         with self.tally.lock:
             self.tally.rejected += 1
+        if self.level == "off":
+            return
         data = {"reason": reason, "peer": peer_text(client_address)}
         self.table.journal.record((self.service, None), "connection.rejected", data)
 
@@ -209,8 +211,9 @@ class Watch:
             self.tally.errors += 1
         if connection is not None:
             connection.error = failure
-        origin = connection.origin if connection is not None else (self.service, None)
-        self.table.journal.record(origin, "connection.error", failure)
+        if self.level != "off":
+            origin = connection.origin if connection is not None else (self.service, None)
+            self.table.journal.record(origin, "connection.error", failure)
 
     # -- the far side (connections.Control) ---------------------------------------------------
 
@@ -265,6 +268,7 @@ class Watch:
             self.prefix,
         )
         connection.local = self.local
+        connection.recorded = self.level != "off"
         return connection
 
     def _ask_kernel_how_it_ended(self, connection: Connection) -> None:
@@ -310,7 +314,7 @@ def _kernel(found: socket.socket) -> dict[str, Any] | None:
     try:
         raw = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         send_queue, receive_queue = _queue(found, _SIOCOUTQ), _queue(found, _SIOCINQ)
-    except OSError:
+    except (OSError, ValueError):  # it was closed meanwhile, and has no descriptor any more
         return None
     fields = struct.unpack_from("=8B24I", raw)
     return {

@@ -7,7 +7,9 @@ import { csrfToken } from "./lib/boot.js";
 
 const BASE = "/api/v1";
 
-/** What went wrong with a call, as the server said it or, where there was no answer, as we saw it. */
+/**
+ * What went wrong with a call, as the server said it or, where there was no answer, as we saw it.
+ */
 export class ApiError extends Error {
   /**
    * @param {number} status 0 where no answer came
@@ -50,14 +52,18 @@ export async function call(method, path, body, how = {}) {
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError(0, { title: "No answer", detail: "The panel does not answer. Is it still running?" });
+    throw new ApiError(0, {
+      title: "No answer",
+      detail: "The panel does not answer. Is it still running?",
+    });
   }
   const text = await response.text();
   let parsed = null;
   try {
     parsed = text ? JSON.parse(text) : null;
   } catch {
-    if (response.ok) throw new ApiError(response.status, { detail: "The panel's answer is no JSON." });
+    if (response.ok)
+      throw new ApiError(response.status, { detail: "The panel's answer is no JSON." });
   }
   if (response.status === 401) toSignIn();
   if (!response.ok) throw new ApiError(response.status, parsed ?? { title: response.statusText });
@@ -81,6 +87,10 @@ export function toSignIn() {
 
 /** A query string of what is set. @param {Record<string, string|number|null|undefined>} query */
 export function query(query) {
-  const parts = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return parts.length ? `?${parts.map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`).join("&")}` : "";
+  const parts = Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
+  return parts.length
+    ? `?${parts.map(([key, value]) => `${key}=${encodeURIComponent(String(value))}`).join("&")}`
+    : "";
 }

@@ -11,7 +11,7 @@
 
 import { signal } from "@preact/signals-core";
 
-/** @import { Frame, DeckEvent } from "./types.js" */
+/** @import { Frame } from "./types.js" */
 
 /**
  * @typedef {object} LinkState
@@ -43,7 +43,12 @@ const ANSWER_WITHIN_MS = 10_000;
 const PAINT_WITHIN_MS = 250;
 
 class Topic {
-  /** @param {string} topic @param {Record<string, any>} params @param {number} after @param {Reader} reader */
+  /**
+   * @param {string} topic
+   * @param {Record<string, any>} params
+   * @param {number} after
+   * @param {Reader} reader
+   */
   constructor(topic, params, after, reader) {
     this.topic = topic;
     this.params = params;
@@ -110,7 +115,9 @@ export class Live {
     this.socket.emit("ping", () => this.#set({ latency: this.now() - sent }));
   }
 
-  /** Try at once, where the link is lost: the client's own pause between two tries is broken off. */
+  /**
+   * Try at once, where the link is lost: the client's own pause between two tries is broken off.
+   */
   retry() {
     if (this.up) return;
     this.socket.disconnect();
@@ -127,11 +134,15 @@ export class Live {
   /** @param {Topic} entry */
   #ask(entry) {
     const sent = this.now();
-    this.socket.emit("subscribe", { topic: entry.topic, ...entry.params, after: entry.seen }, (/** @type {any} */ answer) => {
-      this.#set({ latency: this.now() - sent });
-      if (!answer?.ok) entry.reader.onRefused?.(answer?.error ?? "the panel refused this");
-      else entry.reader.onSnapshot?.(answer.snapshot, answer.seq);
-    });
+    this.socket.emit(
+      "subscribe",
+      { topic: entry.topic, ...entry.params, after: entry.seen },
+      (/** @type {any} */ answer) => {
+        this.#set({ latency: this.now() - sent });
+        if (!answer?.ok) entry.reader.onRefused?.(answer?.error ?? "the panel refused this");
+        else entry.reader.onSnapshot?.(answer.snapshot, answer.seq);
+      },
+    );
   }
 
   /** @param {Frame} frame @param {(() => void)|undefined} acknowledge */
@@ -157,7 +168,11 @@ export class Live {
     const refused = this.socket.active === false;
     const before = this.state.value;
     const is = refused ? "refused" : "lost";
-    this.#set({ is, since: before.is === "live" || before.is === "connecting" ? this.now() : before.since, why: error?.message ?? "" });
+    this.#set({
+      is,
+      since: before.is === "live" || before.is === "connecting" ? this.now() : before.since,
+      why: error?.message ?? "",
+    });
   }
 
   /** @param {Partial<LinkState>} change */
@@ -166,7 +181,10 @@ export class Live {
   }
 }
 
-/** Call back once the page was painted, or soon where it is hidden and never is. @param {() => void} then */
+/**
+ * Call back once the page was painted, or soon where it is hidden and never is.
+ * @param {() => void} then
+ */
 function afterPaint(then) {
   let done = false;
   const once = () => {

@@ -4,7 +4,10 @@
  * Times are RFC 3339 in UTC, durations seconds, sizes bytes, rates per second.
  */
 
-/** @typedef {"stopped"|"starting"|"running"|"suspended"|"draining"|"stopping"|"backoff"|"failed"} State */
+/**
+ * @typedef {"stopped"|"starting"|"running"|"suspended"|"draining"|"stopping"|"backoff"|"failed"}
+ *   State
+ */
 
 /** @typedef {{in: number, out: number}} Traffic */
 

@@ -1013,3 +1013,27 @@ def test_an_idle_service_stops_in_milliseconds(serve: Serve, concurrency: str) -
         took.append(time.perf_counter() - began)
         service.start()
     assert min(took) < 0.02
+
+
+def test_a_host_that_fails_to_stop_is_no_end_of_its_service(
+    serve: Serve, connect: Connect, events: Transcript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = serve(drain_timeout=0)
+    client = connect(service)
+    client.ask("hello")
+
+    def fail(*_: object) -> bool:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(service._host), "wait_idle", fail)
+        with pytest.raises(StopIncomplete, match="could not be stopped cleanly: OSError"):
+            service.stop()
+    assert states(events, service)[-2:] == ["stopping", "failed"]
+    assert service.status().connections.open == 0
+    error = service.status().last_error
+    assert error is not None
+    assert error.type == "OSError"
+    client.close()
+    service.start()
+    assert connect(service).ask("hello") == "hello"

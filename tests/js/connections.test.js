@@ -40,9 +40,9 @@ test("a close of one never seen still shows", () => {
 
 test("what the server no longer lists is gone", () => {
   const book = new ConnectionBook("tcp");
-  book.load([listed(1), listed(2)]);
-  book.keepOpen(new Set([2]));
-  assert.deepEqual([ids(book, "open", "id", true), book.open], [[2], 1]);
+  book.load([listed(1), listed(2), listed(3)]);
+  book.keepOpen(new Set([2]), 2);
+  assert.deepEqual([ids(book, "open", "id", true), book.open], [[3, 2], 2], "3 came after the list was asked for");
 });
 
 test("rows are filtered and ordered", () => {

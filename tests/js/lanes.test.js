@@ -45,6 +45,15 @@ test("what left the longest view is forgotten, what is open never", () => {
   assert.deepEqual(model.within(1000, 1001).map((bar) => bar.id), [1]);
 });
 
+test("what the server no longer lists has ended, unless it came after", () => {
+  const model = new LaneModel();
+  for (const id of [1, 2, 3]) model.apply(event("opened", id, 100 + id));
+  model.keepOpen(new Set([2]), 2, 110);
+  assert.deepEqual([1, 2, 3].map((id) => model.bars.get(id).closed), [110, Infinity, Infinity]);
+  model.load([{ id: 2, peer: null, opened_at: at(1), bytes: { in: 1, out: 2 } }]);
+  assert.equal(model.bars.get(2).opened, 102, "known ones stay as they are");
+});
+
 test("one byte and many both show", () => {
   assert.ok(tickHeight(1, 5) >= 1.5 && tickHeight(65_000, 5) <= 5 && tickHeight(65_000, 5) > tickHeight(1, 5));
 });

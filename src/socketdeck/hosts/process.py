@@ -227,10 +227,14 @@ class ProcessHost:
                 break
             for kind, when, key, data in wire.decode(packet):
                 self._apply(kind, when, key, data, drafts)
-        if drafts:
-            self._run.table.journal.publish(drafts)
+        self._publish(drafts)
         self._run.tally.tell_idle()
         return alive
+
+    def _publish(self, drafts: list[Draft]) -> None:
+        """At level `off` the tables follow what the child says, and nothing is recorded."""
+        if drafts and self._run.definition.capture.level != "off":
+            self._run.table.journal.publish(drafts)
 
     def _take_output(self) -> bool:
         """What was printed outside a handler, line by line; false at its end."""
@@ -275,7 +279,7 @@ class ProcessHost:
             self._end_by_itself(data["failure"])
         elif kind == wire.LOST:
             pid = self._child.pid if self._child else 0
-            self._run.table.journal.publish(drafts)
+            self._publish(drafts)
             drafts.clear()
             self._run.table.journal.publish_loss(data["count"], f"process {pid}")
         else:
@@ -399,7 +403,7 @@ class ProcessHost:
         for connection in list(self._connections.values()):
             reason = "child_signalled" if status < 0 else "child_exited"
             self._end_of(connection, reason, time.time(), drafts)
-        self._run.table.journal.publish(drafts)
+        self._publish(drafts)
         self._handling = 0
         self._run.tally.tell_idle()
         if not self._ready.is_set():

@@ -72,13 +72,12 @@ class ThreadHost:
             prefix=definition.capture.bytes,
             local=str(address).partition("://")[2] if fixed else None,
         )
-        self._server = build_server(
-            Plan.of(definition), run.listener.duplicate(), handler, watch
-        )
+        self._server = build_server(Plan.of(definition), run.listener.duplicate(), handler, watch)
         elsewhere = definition.concurrency in ("threading", "pool")
         if address.is_stream and elsewhere and run.requests is None:
             acceptor.shared.add(self._server, self._failed)
         else:
+            self._server.ensure_waker()  # what hinders it is known now, and not when it stops
             self._thread = threading.Thread(target=self._serve, name=definition.name, daemon=True)
             self._thread.start()
 

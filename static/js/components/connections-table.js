@@ -5,12 +5,13 @@ import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, query } from "../api.js";
 import { Preview, Untrusted } from "./bytes.js";
-import { Button, Empty, Icon, Mark, Segment, Trace } from "./kit.js";
+import { ConnectionFacts } from "./connection-facts.js";
+import { Button, Empty, Icon, Mark, Segment } from "./kit.js";
 import { toastError } from "./toast.js";
 import { moveInRows, useWindow } from "./window.js";
 import { closeConnection } from "../lib/actions.js";
 import { age, now } from "../lib/clock.js";
-import { ago, duration, moment as momentOf, number, plural, size, span, words } from "../lib/format.js";
+import { ago, duration, number, plural, size, span } from "../lib/format.js";
 import { isDatagram, schemeOf } from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
@@ -46,7 +47,12 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const held = over && order.current.of === asked && order.current.ids.length > 0;
   const moment = performance.now();
   if (order.current.of !== asked || (!held && moment - order.current.at > REORDER_MS)) {
-    order.current = { ids: book.list(filter, sort.key, sort.down, text).map((row) => row.id), of: asked, at: moment, newest: book.newest };
+    order.current = {
+      ids: book.list(filter, sort.key, sort.down, text).map((row) => row.id),
+      of: asked,
+      at: moment,
+      newest: book.newest,
+    };
   }
   const ids = order.current.ids;
   const waiting = held ? book.cameSince(order.current.newest, filter) : 0;
@@ -56,7 +62,9 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
     if (cursor === null || loading.current) return;
     loading.current = true;
     try {
-      const answer = await get(`/connections${query({ service: service.name, state, limit: PAGE, cursor: cursor || null })}`);
+      const answer = await get(
+        `/connections${query({ service: service.name, state, limit: PAGE, cursor: cursor || null })}`,
+      );
       book.load(answer.items);
       cursors.value = { ...cursors.value, [state]: answer.next_cursor ?? null };
       version.value += 1;
@@ -83,33 +91,73 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const entry = picked === null ? undefined : book.rows.get(picked);
   const open = service.status.connections.open;
 
-  return html`
-    <div class="tools">
-      <${Segment} label="Show" value=${filter} onChange=${setFilter} options=${[{ value: "open", text: "Open", count: number(open) }, { value: "closed", text: "Closed" }, { value: "all", text: "All" }]} />
-      <input class="input slim" type="search" placeholder=${`Peer, id${filter === "open" ? "" : ", reason"}`} aria-label=${`Filter ${one}s`} value=${text} onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} />
-      <span class="dim">${filter === "open" && !text && ids.length < open && more.open ? `${number(ids.length)} of ${plural(open, one)} loaded` : plural(ids.length, one)}</span>
+  return html` <div class="tools">
+      <${Segment}
+        label="Show"
+        value=${filter}
+        onChange=${setFilter}
+        options=${[
+          { value: "open", text: "Open", count: number(open) },
+          { value: "closed", text: "Closed" },
+          { value: "all", text: "All" },
+        ]}
+      />
+      <input
+        class="input slim"
+        type="search"
+        placeholder=${`Peer, id${filter === "open" ? "" : ", reason"}`}
+        aria-label=${`Filter ${one}s`}
+        value=${text}
+        onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}
+      />
+      <span class="dim"
+        >${filter === "open" && !text && ids.length < open && more.open ? `${number(ids.length)} of ${plural(open, one)} loaded` : plural(ids.length, one)}</span
+      >
       ${waiting > 0 && html`<span class="tag accent push">${number(waiting)} new, shown when the pointer leaves</span>`}
     </div>
     <div class="split panel-body">
-      <div class="table-wrap" ref=${view.ref} onScroll=${onScroll} onPointerEnter=${() => setOver(true)} onPointerLeave=${() => setOver(false)}>
-        ${ids.length === 0
-          ? html`<${Empty} title=${text ? "Nothing matches" : filter === "closed" ? `No ${one} has been closed` : `Nobody is connected`}
+      <div
+        class="table-wrap"
+        ref=${view.ref}
+        onScroll=${onScroll}
+        onPointerEnter=${() => setOver(true)}
+        onPointerLeave=${() => setOver(false)}
+      >
+        ${
+          ids.length === 0
+            ? html`<${Empty} title=${text ? "Nothing matches" : filter === "closed" ? `No ${one} has been closed` : `Nobody is connected`}
               text=${text ? `No ${one} has “${text}” in its peer or id.` : service.status.state === "running" ? html`${flows ? "Flows appear" : "Connections appear"} here the moment ${flows ? "a first datagram arrives" : "they are accepted"}. To make one:` : "The service is not running."}>
               ${!text && service.status.state === "running" && command}
             </${Empty}>`
-          : html`<table class="table conns" aria-rowcount=${ids.length}>
-              <${Head} sort=${sort} setSort=${setSort} flows=${flows} />
-              <tbody onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
-                if (event.key === "Escape") setPicked(null);
-                else moveInRows(event, { onEnter: (row) => setPicked(Number(row.dataset["row"])) });
-              }}>
-                ${view.before > 0 && html`<tr class="spacer"><td colspan="9" style=${{ height: `${view.before}px` }}></td></tr>`}
-                ${rows.map((row) => html`<${Line} key=${row.id} row=${row} bytes=${row.bytes} last=${row.last} picked=${row.id === picked} onPick=${setPicked} />`)}
-                ${view.after > 0 && html`<tr class="spacer"><td colspan="9" style=${{ height: `${view.after}px` }}></td></tr>`}
-              </tbody>
-            </table>`}
+            : html`<table class="table conns" aria-rowcount=${ids.length}>
+                <${Head} sort=${sort} setSort=${setSort} flows=${flows} />
+                <tbody
+                  onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+                    if (event.key === "Escape") setPicked(null);
+                    else
+                      moveInRows(event, {
+                        onEnter: (row) => setPicked(Number(row.dataset["row"])),
+                      });
+                  }}
+                >
+                  ${
+                    view.before > 0 &&
+                    html`<tr class="spacer">
+                      <td colspan="9" style=${{ height: `${view.before}px` }}></td>
+                    </tr>`
+                  }
+                  ${rows.map((row) => html`<${Line} key=${row.id} row=${row} bytes=${row.bytes} last=${row.last} picked=${row.id === picked} onPick=${setPicked} />`)}
+                  ${
+                    view.after > 0 &&
+                    html`<tr class="spacer">
+                      <td colspan="9" style=${{ height: `${view.after}px` }}></td>
+                    </tr>`
+                  }
+                </tbody>
+              </table>`
+        }
       </div>
-      ${entry && html`<${Facts} row=${entry} one=${one} onClose=${() => setPicked(null)} onEvents=${onEvents} />`}
+      ${entry && html`<${ConnectionFacts} row=${entry} one=${one} onClose=${() => setPicked(null)} onEvents=${onEvents} />`}
     </div>`;
 }
 
@@ -125,57 +173,72 @@ const COLUMNS = [
   [null, "Last bytes", "c-last", ""],
 ];
 
-/** @param {{sort: {key: SortKey, down: boolean}, setSort: (sort: {key: SortKey, down: boolean}) => void, flows: boolean}} props */
-const Head = ({ sort, setSort }) => html`<thead><tr>
-  ${COLUMNS.map(
-    ([key, text, column, align]) => html`<th class=${`${column} ${align}`} scope="col" aria-sort=${key && sort.key === key ? (sort.down ? "descending" : "ascending") : undefined}>
-      ${key ? html`<button type="button" class="sort" onClick=${() => setSort({ key, down: sort.key === key ? !sort.down : key !== "peer" })}>${text}<${Icon} name="sort" class="small" /></button>` : text}
-    </th>`,
-  )}
-  <th class="c-act"><span class="sr">Close</span></th>
-</tr></thead>`;
+/**
+ * @param {{
+ *   sort: {key: SortKey, down: boolean},
+ *   setSort: (sort: {key: SortKey, down: boolean}) => void,
+ *   flows: boolean,
+ * }} props
+ */
+const Head = ({ sort, setSort }) =>
+  html`<thead>
+    <tr>
+      ${COLUMNS.map(
+        ([key, text, column, align]) =>
+          html`<th
+            class=${`${column} ${align}`}
+            scope="col"
+            aria-sort=${key && sort.key === key ? (sort.down ? "descending" : "ascending") : undefined}
+          >
+            ${key ? html`<button type="button" class="sort" onClick=${() => setSort({ key, down: sort.key === key ? !sort.down : key !== "peer" })}>${text}<${Icon} name="sort" class="small" /></button>` : text}
+          </th>`,
+      )}
+      <th class="c-act"><span class="sr">Close</span></th>
+    </tr>
+  </thead>`;
 
-/** @param {{row: Entry, bytes: Entry["bytes"], last: Entry["last"], picked: boolean, onPick: (id: number) => void}} props */
+/**
+ * @param {{
+ *   row: Entry,
+ *   bytes: Entry["bytes"],
+ *   last: Entry["last"],
+ *   picked: boolean,
+ *   onPick: (id: number) => void,
+ * }} props
+ */
 function Line({ row, bytes, last, picked, onPick }) {
   const open = row.state === "open";
-  return html`<tr data-row=${row.id} tabindex="0" aria-selected=${picked ? "true" : undefined} class=${`${row.fresh ? "fresh" : ""} ${open ? "" : "gone"}`}
-      onClick=${(/** @type {MouseEvent} */ event) => !(/** @type {Element} */ (event.target).closest("button")) && onPick(row.id)}>
-    <td class="c-peer mono">${row.peer === null ? html`<span class="faint">unnamed</span>` : html`<${Untrusted} text=${row.peer} />`}</td>
+  return html`<tr
+    data-row=${row.id}
+    tabindex="0"
+    aria-selected=${picked ? "true" : undefined}
+    class=${`${row.fresh ? "fresh" : ""} ${open ? "" : "gone"}`}
+    onClick=${(/** @type {MouseEvent} */ event) => !(/** @type {Element} */ (event.target).closest("button")) && onPick(row.id)}
+  >
+    <td class="c-peer mono">
+      ${row.peer === null ? html`<span class="faint">unnamed</span>` : html`<${Untrusted} text=${row.peer} />`}
+    </td>
     <td class="c-id n mono dim">${row.id}</td>
     <td class="c-age n">${open ? duration(age(row.opened_at)) : span(row.duration)}</td>
     <td class="c-idle n dim">${open ? ago(age(row.last_activity)) : ""}</td>
     <td class=${`c-in n ${bytes.in ? "in" : "faint"}`}>${size(bytes.in)}</td>
     <td class=${`c-out n ${bytes.out ? "out" : "faint"}`}>${size(bytes.out)}</td>
     <td class="c-state"><${Mark} connection=${row} /></td>
-    <td class="c-last">${row.error
-      ? html`<${Untrusted} text=${`${row.error.type}: ${row.error.message}`} class="bad" />`
-      : last && html`<span class="row"><span class=${last.direction}><${Icon} name=${last.direction} class="small" /></span><span class="clip">${last.base64 ? html`<${Preview} base64=${last.base64} truncated=${last.truncated} />` : html`<span class="dim">${size(last.length)}</span>`}</span></span>`}</td>
-    <td class="c-act">${open && html`<${Button} small kind="quiet" icon="x" label=${`Close connection ${row.id}`} onClick=${() => closeConnection(row)} />`}</td>
+    <td class="c-last">
+      ${
+        row.error
+          ? html`<${Untrusted} text=${`${row.error.type}: ${row.error.message}`} class="bad" />`
+          : last &&
+            html`<span class="row"
+              ><span class=${last.direction}><${Icon} name=${last.direction} class="small" /></span
+              ><span class="clip"
+                >${last.base64 ? html`<${Preview} base64=${last.base64} truncated=${last.truncated} />` : html`<span class="dim">${size(last.length)}</span>`}</span
+              ></span
+            >`
+      }
+    </td>
+    <td class="c-act">
+      ${open && html`<${Button} small kind="quiet" icon="x" label=${`Close connection ${row.id}`} onClick=${() => closeConnection(row)} />`}
+    </td>
   </tr>`;
-}
-
-/** All that is known of one. @param {{row: Entry, one: string, onClose: () => void, onEvents: (id: number) => void}} props */
-function Facts({ row, one, onClose, onEvents }) {
-  const open = row.state === "open";
-  const credentials = row.peer_credentials;
-  return html`<aside class="tail-detail" aria-label=${`The picked ${one}`}>
-    <div class="row"><${Mark} connection=${row} /><span class="mono faint push">#${row.id}</span><${Button} icon="x" small kind="quiet" label="Close" onClick=${onClose} /></div>
-    <dl class="facts">
-      <dt>Peer</dt><dd class="mono">${row.peer === null ? "unnamed" : html`<${Untrusted} text=${row.peer} />`}</dd>
-      ${row.local && html`<dt>Local</dt><dd class="mono">${row.local}</dd>`}
-      <dt>Opened</dt><dd class="mono">${momentOf(row.opened_at)}</dd>
-      ${row.closed_at && html`<dt>Closed</dt><dd class="mono">${momentOf(row.closed_at)}</dd>`}
-      <dt>${open ? "Age" : "Lasted"}</dt><dd>${open ? duration(age(row.opened_at)) : span(row.duration)}</dd>
-      ${row.close_reason && html`<dt>Reason</dt><dd>${words(row.close_reason)}</dd>`}
-      <dt>In</dt><dd><span class="in">${size(row.bytes.in)}</span> in ${plural(row.messages.in, "message")}</dd>
-      <dt>Out</dt><dd><span class="out">${size(row.bytes.out)}</span> in ${plural(row.messages.out, "message")}</dd>
-      ${row.kernel && html`<dt>Round trip</dt><dd>${span(row.kernel.rtt)}</dd>`}
-      ${credentials && html`<dt>Peer process</dt><dd class="mono">pid ${credentials.pid}, uid ${credentials.uid}, gid ${credentials.gid}</dd>`}
-      ${row.thread && html`<dt>Thread</dt><dd class="mono">${row.thread}</dd>`}
-      ${row.pid && html`<dt>Process</dt><dd class="mono">${row.pid}</dd>`}
-    </dl>
-    ${row.error && html`<p class="bad">${row.error.type}: <${Untrusted} text=${row.error.message} /></p>${row.error.traceback && html`<${Trace} text=${row.error.traceback} open />`}`}
-    <div class="row wrap"><${Button} small icon="text" onClick=${() => onEvents(row.id)}>Its events</${Button}>
-      ${open && html`<${Button} small kind="danger" icon="x" onClick=${() => closeConnection(row)}>Close</${Button}>`}</div>
-  </aside>`;
 }

@@ -36,7 +36,10 @@ function useCopy(text) {
   const onClick = async (/** @type {Event} */ event) => {
     event.stopPropagation();
     if (!(await copyText(text))) {
-      toast({ tone: "bad", text: "The browser refused to copy. Select the text and copy it by hand." });
+      toast({
+        tone: "bad",
+        text: "The browser refused to copy. Select the text and copy it by hand.",
+      });
       return;
     }
     setDone(true);
@@ -45,18 +48,39 @@ function useCopy(text) {
   return { done, onClick };
 }
 
-/** The text itself, with its sign. @param {{text: string, shown?: any, class?: string, what?: string}} props */
+/**
+ * The text itself, with its sign.
+ * @param {{text: string, shown?: any, class?: string, what?: string}} props
+ */
 export function Copy({ text, shown, class: extra = "", what = "" }) {
   const { done, onClick } = useCopy(text);
-  return html`<button type="button" class=${`copy ${extra} ${done ? "done" : ""}`} aria-label=${`${done ? "Copied" : "Copy"}${what && ` ${what}:`} ${text}`} title=${text} onClick=${onClick}>
-    <span class="clip">${shown ?? text}</span><${Icon} name=${done ? "check" : "copy"} class="small" />
+  return html`<button
+    type="button"
+    class=${`copy ${extra} ${done ? "done" : ""}`}
+    aria-label=${`${done ? "Copied" : "Copy"}${what && ` ${what}:`} ${text}`}
+    title=${text}
+    onClick=${onClick}
+  >
+    <span class="clip">${shown ?? text}</span
+    ><${Icon} name=${done ? "check" : "copy"} class="small" />
   </button>`;
 }
 
-/** A button that takes along what stands elsewhere. @param {{text: string, label: string, children?: any}} props */
+/**
+ * A button that takes along what stands elsewhere.
+ * @param {{text: string, label: string, children?: any}} props
+ */
 export function CopyButton({ text, label, children }) {
   const { done, onClick } = useCopy(text);
-  return html`<button type="button" class=${`btn small ${children ? "" : "only"}`} aria-label=${done ? undefined : label} onClick=${onClick}>
-    <${Icon} name=${done ? "check" : "copy"} class="small" />${children && (done ? "Copied" : children)}
+  return html`<button
+    type="button"
+    class=${`btn small ${children ? "" : "only"}`}
+    aria-label=${done ? undefined : label}
+    onClick=${onClick}
+  >
+    <${Icon}
+      name=${done ? "check" : "copy"}
+      class="small"
+    />${children && (done ? "Copied" : children)}
   </button>`;
 }

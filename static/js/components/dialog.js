@@ -31,7 +31,10 @@ export function ask(ask) {
   });
 }
 
-/** Ask before one act; whether it was agreed to. @param {Omit<Ask, "acts"> & {act: string, danger?: boolean}} question */
+/**
+ * Ask before one act; whether it was agreed to.
+ * @param {Omit<Ask, "acts"> & {act: string, danger?: boolean}} question
+ */
 export async function confirm({ act, danger = true, ...question }) {
   const kind = danger ? "danger primary" : "primary";
   return (await ask({ ...question, acts: [{ text: act, value: true, kind }] })) === true;
@@ -39,7 +42,10 @@ export async function confirm({ act, danger = true, ...question }) {
 
 export function Dialogs() {
   const current = open.value;
-  return current && html`<${Frame} key=${current.ask.title} ask=${current.ask} answer=${current.answer} />`;
+  return (
+    current &&
+    html`<${Frame} key=${current.ask.title} ask=${current.ask} answer=${current.answer} />`
+  );
 }
 
 /** @param {{ask: Ask, answer: (value: any) => void}} props */
@@ -65,13 +71,30 @@ function Frame({ ask, answer }) {
     <div class="dialog-body">
       <h2 id="dialog-title">${ask.title}</h2>
       ${ask.body && html`<div class="dim">${ask.body}</div>`}
-      ${ask.hits && html`<ul class="hits">${ask.hits.map((hit) => html`<li>${hit}</li>`)}</ul>`}
+      ${
+        ask.hits &&
+        html`<ul class="hits">
+          ${ask.hits.map((hit) => html`<li>${hit}</li>`)}
+        </ul>`
+      }
     </div>
     <div class="dialog-foot">
-      <button type="button" class="btn" data-first=${ask.acts.length ? undefined : ""} onClick=${() => answer(null)}>${ask.acts.length ? "Cancel" : "Close"}</button>
+      <button
+        type="button"
+        class="btn"
+        data-first=${ask.acts.length ? undefined : ""}
+        onClick=${() => answer(null)}
+      >
+        ${ask.acts.length ? "Cancel" : "Close"}
+      </button>
       ${ask.acts.map(
         (act, at) =>
-          html`<button type="button" class=${`btn ${act.kind ?? ""}`} data-first=${at === ask.acts.length - 1 ? "" : undefined} onClick=${() => answer(act.value)}>
+          html`<button
+            type="button"
+            class=${`btn ${act.kind ?? ""}`}
+            data-first=${at === ask.acts.length - 1 ? "" : undefined}
+            onClick=${() => answer(act.value)}
+          >
             ${act.text}
           </button>`,
       )}

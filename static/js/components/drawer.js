@@ -24,7 +24,10 @@ export function Drawer({ tail, openAtFirst }) {
     setOpen(to);
     preference.set("drawer", to);
   };
-  useEffect(() => keys.bind("e", "Open or close the drawer of events", () => turn(!open), "Events"), [open]);
+  useEffect(
+    () => keys.bind("e", "Open or close the drawer of events", () => turn(!open), "Events"),
+    [open],
+  );
   useEffect(() => {
     const place = document.getElementById("drawer");
     place?.classList.toggle("open", open);
@@ -35,21 +38,55 @@ export function Drawer({ tail, openAtFirst }) {
     const grip = /** @type {HTMLElement} */ (down.currentTarget);
     grip.setPointerCapture(down.pointerId);
     const move = (/** @type {PointerEvent} */ event) => {
-      const next = Math.max(LEAST, Math.min(innerHeight - 160, height + down.clientY - event.clientY));
+      const next = Math.max(
+        LEAST,
+        Math.min(innerHeight - 160, height + down.clientY - event.clientY),
+      );
       setHeight(next);
       preference.set("drawer.height", next);
     };
     grip.addEventListener("pointermove", move);
-    grip.addEventListener("lostpointercapture", () => grip.removeEventListener("pointermove", move), { once: true });
+    grip.addEventListener(
+      "lostpointercapture",
+      () => grip.removeEventListener("pointermove", move),
+      { once: true },
+    );
   };
 
   return html`
     ${open && html`<div class="drawer-grip" aria-hidden="true" onPointerDown=${drag}></div>`}
     <div class="drawer-bar">
-      <h2><button type="button" class="title" aria-expanded=${String(open)} onClick=${() => turn(!open)}><${Icon} name="right" class="small" />Events</button></h2>
-      ${open ? html`<span class="push"></span><div class="row drawer-tools"><${TailTools} tail=${tail} as=${as} setAs=${setAs} /></div>` : html`<${Latest} tail=${tail} />`}
+      <h2>
+        <button
+          type="button"
+          class="title"
+          aria-expanded=${String(open)}
+          onClick=${() => turn(!open)}
+        >
+          <${Icon} name="right" class="small" />Events
+        </button>
+      </h2>
+      ${
+        open
+          ? html`<span class="push"></span>
+              <div class="row drawer-tools">
+                <${TailTools} tail=${tail} as=${as} setAs=${setAs} />
+              </div>`
+          : html`<${Latest} tail=${tail} />`
+      }
     </div>
-    ${open && html`<${Tail} tail=${tail} as=${as} withService empty=${html`<div class="empty"><h3>Quiet</h3><p>What happens on any service appears here, as it happens.</p></div>`} />`}
+    ${
+      open &&
+      html`<${Tail}
+        tail=${tail}
+        as=${as}
+        withService
+        empty=${html`<div class="empty">
+          <h3>Quiet</h3>
+          <p>What happens on any service appears here, as it happens.</p>
+        </div>`}
+      />`
+    }
   `;
 }
 
@@ -60,8 +97,10 @@ function Latest({ tail }) {
   if (!event) return html`<span class="last faint">quiet</span>`;
   const line = describe(event);
   return html`<span class="last" aria-live="off">
-    <span class="mono faint">${clockSeconds(event.time)}</span>${event.service && html`<span class="strong">${event.service}</span>`}
-    <span class=${`glyph ${line.tone}`}><${Icon} name=${line.glyph} class="small" /></span><span>${line.word}</span>
+    <span class="mono faint">${clockSeconds(event.time)}</span
+    >${event.service && html`<span class="strong">${event.service}</span>`}
+    <span class=${`glyph ${line.tone}`}><${Icon} name=${line.glyph} class="small" /></span
+    ><span>${line.word}</span>
     ${line.parts.map((part) => html`<${Untrusted} text=${part.text} class="plain" />`)}
     ${line.payload && html`<${Preview} base64=${line.payload.base64} truncated=${line.payload.truncated} />`}
   </span>`;

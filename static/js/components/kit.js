@@ -16,33 +16,62 @@ export const Icon = ({ name, class: extra = "" }) =>
 
 /** @type {Record<string, () => Child>} */
 const SHAPES = {
-  running: () => html`<circle class="halo" cx="7" cy="7" r="6.5" /><circle class="full" cx="7" cy="7" r="3.6" />`,
+  running: () =>
+    html`<circle class="halo" cx="7" cy="7" r="6.5" /><circle
+        class="full"
+        cx="7"
+        cy="7"
+        r="3.6"
+      />`,
   failed: () => html`<path class="full" d="M7 1.2 13.4 12.6H.6z" />`,
   suspended: () => html`<path d="M4.8 3.2v7.6M9.2 3.2v7.6" />`,
   backoff: () => html`<circle cx="7" cy="7" r="4.4" stroke-dasharray="2.2 2.4" />`,
   stopped: () => html`<circle cx="7" cy="7" r="3.8" />`,
 };
-const moving = () => html`<path class="turn" d="M7 2.6a4.4 4.4 0 1 1-4.4 4.4" /><circle class="full" cx="7" cy="7" r="1.4" />`;
+const moving = () =>
+  html`<path class="turn" d="M7 2.6a4.4 4.4 0 1 1-4.4 4.4" /><circle
+      class="full"
+      cx="7"
+      cy="7"
+      r="1.4"
+    />`;
 
 /** Prose with `code` in it, as docstrings have it. @param {{text: string}} props */
-export const Prose = ({ text }) => text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
+export const Prose = ({ text }) =>
+  text.split("`").map((part, at) => (at % 2 ? html`<code>${part}</code>` : part));
 
 /** A state as a shape and a colour. @param {{state: State, changed?: boolean}} props */
 export const Lamp = ({ state, changed = false }) =>
-  html`<svg class=${`lamp ${state}${changed ? " changed" : ""}`} viewBox="0 0 14 14" aria-hidden="true" key=${state}>
+  html`<svg
+    class=${`lamp ${state}${changed ? " changed" : ""}`}
+    viewBox="0 0 14 14"
+    aria-hidden="true"
+    key=${state}
+  >
     ${(SHAPES[state] ?? moving)()}
   </svg>`;
 
 /** @param {{state: State, changed?: boolean}} props */
 export const StateWord = ({ state, changed = false }) =>
-  html`<span class=${`state ${state}`}><${Lamp} state=${state} changed=${changed} /><span class="word">${STATE_WORDS[state] ?? state}</span></span>`;
+  html`<span class=${`state ${state}`}
+    ><${Lamp} state=${state} changed=${changed} /><span class="word"
+      >${STATE_WORDS[state] ?? state}</span
+    ></span
+  >`;
 
-/** How a connection stands or ended. @param {{connection: Pick<Connection, "state"|"close_reason"|"error">}} props */
+/**
+ * How a connection stands or ended.
+ * @param {{connection: Pick<Connection, "state"|"close_reason"|"error">}} props
+ */
 export function Mark({ connection }) {
   if (connection.state === "open") {
-    return html`<span class=${`mark ${connection.error ? "error" : "open"}`}>${connection.error ? "open, error" : "open"}</span>`;
+    return html`<span class=${`mark ${connection.error ? "error" : "open"}`}
+      >${connection.error ? "open, error" : "open"}</span
+    >`;
   }
-  return html`<span class=${`mark ${closeTone(connection.close_reason)}`}>${words(connection.close_reason) || "closed"}</span>`;
+  return html`<span class=${`mark ${closeTone(connection.close_reason)}`}
+    >${words(connection.close_reason) || "closed"}</span
+  >`;
 }
 
 /**
@@ -51,10 +80,25 @@ export function Mark({ connection }) {
  *   busy?: boolean, disabled?: boolean, onClick?: (event: MouseEvent) => void, href?: string, type?: string, class?: string,
  * }} props
  */
-export function Button({ children, icon, kind = "", small, label, tip, tipClass = "", busy, disabled, onClick, href, type = "button", class: extra = "" }) {
+export function Button({
+  children,
+  icon,
+  kind = "",
+  small,
+  label,
+  tip,
+  tipClass = "",
+  busy,
+  disabled,
+  onClick,
+  href,
+  type = "button",
+  class: extra = "",
+}) {
   const classes = `btn ${kind} ${small ? "small" : ""} ${children ? "" : "only"} ${tip ? tipClass : ""} ${extra}`;
   const inner = html`${icon && html`<${Icon} name=${icon} />`}${children}`;
-  if (href) return html`<a class=${classes} href=${href} aria-label=${label} data-tip=${tip}>${inner}</a>`;
+  if (href)
+    return html`<a class=${classes} href=${href} aria-label=${label} data-tip=${tip}>${inner}</a>`;
   return html`<button
     type=${type}
     class=${classes}
@@ -76,17 +120,33 @@ export const Segment = ({ label, value, options, onChange }) =>
   html`<div class="segment" role="group" aria-label=${label}>
     ${options.map(
       (option) =>
-        html`<button type="button" key=${option.value} aria-pressed=${String(option.value === value)} onClick=${() => onChange(option.value)}>
+        html`<button
+          type="button"
+          key=${option.value}
+          aria-pressed=${String(option.value === value)}
+          onClick=${() => onChange(option.value)}
+        >
           ${option.text}${option.count !== undefined && html`<span class="count">${option.count}</span>`}
         </button>`,
     )}
   </div>`;
 
-/** @param {{tone: "bad"|"warn"|"info", what: Child, why?: Child, children?: Child, side?: Child, urgent?: boolean}} props */
+/**
+ * @param {{
+ *   tone: "bad"|"warn"|"info",
+ *   what: Child,
+ *   why?: Child,
+ *   children?: Child,
+ *   side?: Child,
+ *   urgent?: boolean,
+ * }} props
+ */
 export const Notice = ({ tone, what, why, children, side, urgent }) =>
   html`<div class=${`notice ${tone}`} role=${urgent ? "alert" : "status"}>
     <${Icon} name=${tone === "info" ? "info" : "warn"} />
-    <div class="body"><span class="what">${what}</span>${why && html`<span class="why">${why}</span>`}${children}</div>
+    <div class="body">
+      <span class="what">${what}</span>${why && html`<span class="why">${why}</span>`}${children}
+    </div>
     ${side && html`<div class="side">${side}</div>`}
   </div>`;
 

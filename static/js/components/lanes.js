@@ -8,36 +8,19 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "./kit.js";
+import { TOP, paint, paletteOf } from "./lanes-paint.js";
 import { link } from "./tools.js";
 import { serverNow, skew } from "../lib/clock.js";
 import { duration, number, size, span, words } from "../lib/format.js";
 import { keys } from "../lib/keys.js";
-import { LONGEST_VIEW_SECONDS, tickHeight } from "../lib/lanes.js";
+import { LONGEST_VIEW_SECONDS } from "../lib/lanes.js";
 import { visibleText } from "../lib/payload.js";
 
 /** @import { Service } from "../types.js" */
 /** @import { Bar, LaneModel } from "../lib/lanes.js" */
+/** @import { View } from "./lanes-paint.js" */
 
-const AXIS = 20;
-const TOP = 8;
-const EDGE = 34;
-const LEFT = 14;
 const SHORTEST_VIEW_SECONDS = 5;
-
-/** The tokens that are drawn with, as the canvas wants them. @param {HTMLElement} probe */
-function paletteOf(probe) {
-  const read = (/** @type {string} */ token) => {
-    probe.style.color = `var(--${token})`;
-    return getComputedStyle(probe).color;
-  };
-  return {
-    line: read("line"), faint: read("faint"), dim: read("dim"), text: read("text"), accent: read("accent"),
-    font: `11px ${getComputedStyle(probe).fontFamily}`, in: read("in"), out: read("out"), bad: read("bad"), warn: read("warn"), panel: read("panel"),
-  };
-}
-
-/** @typedef {ReturnType<typeof paletteOf>} Palette */
-/** @typedef {{from: number, to: number, width: number, height: number, pitch: number, x: (at: number) => number, below: number}} View  `below`: bars for which there is no room */
 
 /** @param {{model: LaneModel, service: Service, onPick: (id: number) => void}} props */
 export function Lanes({ model, service, onPick }) {
@@ -51,15 +34,22 @@ export function Lanes({ model, service, onPick }) {
   const queued = (waiting.backlog ?? 0) + waiting.queue;
   // Without its link the page knows nothing of now: the drawing stands at the moment it was lost.
   const state = link.value?.state.value;
-  const stopped = pausedAt ?? (state && state.is !== "live" && state.is !== "connecting" ? state.since / 1000 + skew : null);
+  const stopped =
+    pausedAt ??
+    (state && state.is !== "live" && state.is !== "connecting" ? state.since / 1000 + skew : null);
   const wanted = useRef({ seconds, stopped, queued });
   wanted.current = { seconds, stopped, queued };
 
   useEffect(() => {
-    const end = keys.bind(" ", "Pause or go on with the lanes", (event) => {
-      event.preventDefault();
-      setPausedAt((before) => (before === null ? serverNow() : null));
-    }, "This service");
+    const end = keys.bind(
+      " ",
+      "Pause or go on with the lanes",
+      (event) => {
+        event.preventDefault();
+        setPausedAt((before) => (before === null ? serverNow() : null));
+      },
+      "This service",
+    );
     return () => {
       end();
     };
@@ -89,7 +79,8 @@ export function Lanes({ model, service, onPick }) {
       const lively = at === null && !still && model.within(now - length, now).length > 0;
       if (!inSight) return;
       if (lively) frame = requestAnimationFrame(draw);
-      else timer = window.setTimeout(() => (frame = requestAnimationFrame(draw)), still ? 1000 : 120);
+      else
+        timer = window.setTimeout(() => (frame = requestAnimationFrame(draw)), still ? 1000 : 120);
     };
     const seen = new IntersectionObserver(([entry]) => {
       const before = inSight;
@@ -111,7 +102,10 @@ export function Lanes({ model, service, onPick }) {
     };
   }, [model]);
 
-  const zoom = (/** @type {number} */ factor) => setSeconds((before) => Math.round(Math.min(LONGEST_VIEW_SECONDS, Math.max(SHORTEST_VIEW_SECONDS, before * factor))));
+  const zoom = (/** @type {number} */ factor) =>
+    setSeconds((before) =>
+      Math.round(Math.min(LONGEST_VIEW_SECONDS, Math.max(SHORTEST_VIEW_SECONDS, before * factor))),
+    );
   useEffect(() => {
     const element = canvas.current;
     const onWheel = (/** @type {WheelEvent} */ event) => {
@@ -131,21 +125,52 @@ export function Lanes({ model, service, onPick }) {
     const x = event.clientX - box.left;
     const lane = Math.floor((event.clientY - box.top - TOP) / shown.pitch);
     const found = model.within(shown.from, shown.to).filter((bar) => bar.lane === lane);
-    const bar = found.find((one) => x >= shown.x(one.opened) - 3 && x <= shown.x(Math.min(one.closed, shown.to)) + 3);
+    const bar = found.find(
+      (one) => x >= shown.x(one.opened) - 3 && x <= shown.x(Math.min(one.closed, shown.to)) + 3,
+    );
     return bar ? { bar, x, y: event.clientY - box.top } : null;
   };
 
   return html`<section class="card lanes" aria-label="Lanes">
-    <div class="card-head slim-head"><h2>Lanes<span class="count">last ${seconds} s${below > 0 ? `, no room for ${number(below)} more` : ""}</span></h2>
-      <div class="legend push"><span><i class="i-open"></i>open</span><span><i class="i-shut"></i>closed</span><span><i class="i-in"></i>in</span><span><i class="i-out"></i>out</span><span><i class="i-bad"></i>error</span></div>
-      <div class="row"><${Button} small kind="quiet" onClick=${() => zoom(0.5)} label="Zoom in" icon="plus" /><${Button} small kind="quiet" onClick=${() => zoom(2)} label="Zoom out" icon="minus" />
-        <${Button} small kind=${pausedAt === null ? "quiet" : "primary"} icon=${pausedAt === null ? "pause" : "play"} label=${pausedAt === null ? "Pause the lanes" : "Go on with the lanes"} onClick=${() => setPausedAt(pausedAt === null ? serverNow() : null)} /></div></div>
-    <canvas ref=${canvas} role="img" aria-label=${`Connections of ${service.name} over the last ${seconds} seconds`}
-      onPointerMove=${(/** @type {PointerEvent} */ event) => setTip(barAt(event))} onPointerLeave=${() => setTip(null)}
+    <div class="card-head slim-head">
+      <h2>
+        Lanes<span class="count"
+          >last ${seconds} s${below > 0 ? `, no room for ${number(below)} more` : ""}</span
+        >
+      </h2>
+      <div class="legend push">
+        <span><i class="i-open"></i>open</span><span><i class="i-shut"></i>closed</span
+        ><span><i class="i-in"></i>in</span><span><i class="i-out"></i>out</span
+        ><span><i class="i-bad"></i>error</span>
+      </div>
+      <div class="row">
+        <${Button}
+          small
+          kind="quiet"
+          onClick=${() => zoom(0.5)}
+          label="Zoom in"
+          icon="plus"
+        /><${Button} small kind="quiet" onClick=${() => zoom(2)} label="Zoom out" icon="minus" />
+        <${Button}
+          small
+          kind=${pausedAt === null ? "quiet" : "primary"}
+          icon=${pausedAt === null ? "pause" : "play"}
+          label=${pausedAt === null ? "Pause the lanes" : "Go on with the lanes"}
+          onClick=${() => setPausedAt(pausedAt === null ? serverNow() : null)}
+        />
+      </div>
+    </div>
+    <canvas
+      ref=${canvas}
+      role="img"
+      aria-label=${`Connections of ${service.name} over the last ${seconds} seconds`}
+      onPointerMove=${(/** @type {PointerEvent} */ event) => setTip(barAt(event))}
+      onPointerLeave=${() => setTip(null)}
       onClick=${(/** @type {MouseEvent} */ event) => {
         const found = barAt(event);
         if (found) onPick(found.bar.id);
-      }}></canvas>
+      }}
+    ></canvas>
     ${tip && html`<${Tip} ...${tip} />`}
   </section>`;
 }
@@ -157,145 +182,14 @@ function Tip({ bar, x, y }) {
   useEffect(() => {
     const element = place.current;
     const width = element?.parentElement?.clientWidth ?? 0;
-    if (element) element.style.left = `${Math.max(8, Math.min(width - element.offsetWidth - 8, x + 14))}px`;
+    if (element)
+      element.style.left = `${Math.max(8, Math.min(width - element.offsetWidth - 8, x + 14))}px`;
   });
   return html`<div class="lane-tip" ref=${place} style=${{ top: `${y + 48}px` }}>
-    <strong class="mono">#${bar.id}</strong> <span class="mono">${visibleText(bar.peer)}</span><br />
-    ${open ? `open for ${duration(serverNow() - bar.opened)}` : `${words(bar.reason)} after ${span(bar.closed - bar.opened)}`}<br />
-    <span class="in">${size(bar.bytesIn)} in</span>, <span class="out">${size(bar.bytesOut)} out</span>
+    <strong class="mono">#${bar.id}</strong> <span class="mono">${visibleText(bar.peer)}</span
+    ><br />
+    ${open ? `open for ${duration(serverNow() - bar.opened)}` : `${words(bar.reason) || "closed"} after ${span(bar.closed - bar.opened)}`}<br />
+    <span class="in">${size(bar.bytesIn)} in</span>,
+    <span class="out">${size(bar.bytesOut)} out</span>
   </div>`;
-}
-
-/**
- * @param {CanvasRenderingContext2D} g
- * @param {HTMLCanvasElement} element
- * @param {LaneModel} model
- * @param {number} now seconds
- * @param {number} length seconds shown
- * @param {Palette} palette
- * @param {number} queued who waits to be served
- * @returns {View}
- */
-function paint(g, element, model, now, length, palette, queued) {
-  const ratio = devicePixelRatio || 1;
-  const width = element.clientWidth;
-  const height = element.clientHeight;
-  if (element.width !== Math.round(width * ratio) || element.height !== Math.round(height * ratio)) {
-    element.width = Math.round(width * ratio);
-    element.height = Math.round(height * ratio);
-  }
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.clearRect(0, 0, width, height);
-  const from = now - length;
-  const right = width - EDGE;
-  const x = (/** @type {number} */ at) => LEFT + ((at - from) / length) * (right - LEFT);
-  const bars = model.within(from, now);
-  const lanes = bars.reduce((most, bar) => Math.max(most, bar.lane + 1), 0);
-  const room = height - AXIS - TOP;
-  const pitch = Math.max(1.5, Math.min(17, room / Math.max(lanes, 1)));
-  const view = { from, to: now, width, height, pitch, x };
-
-  paintScale(g, view, length, now, palette);
-  if (bars.length === 0) {
-    g.fillStyle = palette.faint;
-    g.textAlign = "center";
-    g.font = palette.font;
-    g.fillText("nobody was connected in this time", (LEFT + right) / 2, TOP + room / 2);
-  }
-  let below = 0;
-  for (const bar of bars) {
-    if ((bar.lane + 1) * pitch > room + 0.5) below += 1;
-    else paintBar(g, view, bar, now, palette);
-  }
-
-  if (queued > 0) {
-    const high = Math.min(room, 10 + queued * 3);
-    g.fillStyle = palette.warn;
-    g.fillRect(right + 6, TOP, 4, high);
-    g.fillStyle = palette.dim;
-    g.textAlign = "left";
-    g.font = palette.font;
-    g.fillText(String(queued), right + 14, TOP + 10);
-  }
-  return { ...view, below };
-}
-
-/** @param {CanvasRenderingContext2D} g @param {Omit<View, "below">} view @param {number} length @param {number} now @param {Palette} palette */
-function paintScale(g, { height, x }, length, now, palette) {
-  const step = length <= 8 ? 1 : length <= 45 ? 5 : length <= 90 ? 10 : 20;
-  g.font = palette.font;
-  g.lineWidth = 1;
-  g.strokeStyle = palette.line;
-  g.fillStyle = palette.faint;
-  g.beginPath();
-  for (let back = 0; back <= length; back += step) {
-    const at = Math.round(x(now - back)) + 0.5;
-    g.moveTo(at, 0);
-    g.lineTo(at, height - AXIS + 2);
-    g.textAlign = at < LEFT + 20 ? "left" : "center";
-    g.fillText(back ? `−${back} s` : "now", at, height - 6);
-  }
-  g.stroke();
-}
-
-/** @param {CanvasRenderingContext2D} g @param {Omit<View, "below">} view @param {Bar} bar @param {number} now @param {Palette} palette */
-function paintBar(g, { from, pitch, x }, bar, now, palette) {
-  const open = bar.closed === Number.POSITIVE_INFINITY || bar.closed > now;
-  const left = Math.max(LEFT, x(bar.opened));
-  const end = x(Math.min(bar.closed, now));
-  const wide = Math.max(2, end - left);
-  const thick = Math.max(1, Math.min(7, pitch * 0.42));
-  const y = TOP + bar.lane * pitch + (pitch - thick) / 2;
-  const bad = bar.failed || bar.tone === "error";
-  g.fillStyle = bad ? palette.bad : palette.accent;
-  g.globalAlpha = open ? 0.62 : 0.34;
-  if (thick < 3) g.fillRect(left, y, wide, thick);
-  else {
-    g.beginPath();
-    g.roundRect(left, y, wide, thick, Math.min(2, thick / 2));
-    g.fill();
-  }
-  g.globalAlpha = 1;
-  if (pitch >= 4) {
-    const most = Math.max(1, (pitch - thick) / 2);
-    for (let at = bar.times.length - 1; at >= 0; at -= 1) {
-      const time = /** @type {number} */ (bar.times[at]);
-      if (time < from) break;
-      if (time > now) continue;
-      const bytes = /** @type {number} */ (bar.sizes[at]);
-      const high = tickHeight(bytes, most);
-      if (bytes < 0) {
-        g.fillStyle = palette.out;
-        g.fillRect(x(time) - 0.75, y + thick, 1.5, high);
-      } else {
-        g.fillStyle = palette.in;
-        g.fillRect(x(time) - 0.75, y - high, 1.5, high);
-      }
-    }
-  }
-  if (!open) paintEnd(g, end, y, thick, bad ? "error" : bar.tone, palette);
-}
-
-/** @param {CanvasRenderingContext2D} g @param {number} x @param {number} y @param {number} thick @param {Bar["tone"]} tone @param {Palette} palette */
-function paintEnd(g, x, y, thick, tone, palette) {
-  const middle = y + thick / 2;
-  if (tone === "closed" || thick < 3) {
-    g.fillStyle = tone === "error" ? palette.bad : tone === "cut" ? palette.warn : palette.dim;
-    g.fillRect(x - 1, y - 1, 2, thick + 2);
-    return;
-  }
-  g.beginPath();
-  if (tone === "error") {
-    g.fillStyle = palette.bad;
-    g.moveTo(x, middle - 5);
-    g.lineTo(x + 5, middle + 4);
-    g.lineTo(x - 5, middle + 4);
-  } else {
-    g.fillStyle = palette.warn;
-    g.moveTo(x, middle - 4.5);
-    g.lineTo(x + 4.5, middle);
-    g.lineTo(x, middle + 4.5);
-    g.lineTo(x - 4.5, middle);
-  }
-  g.fill();
 }

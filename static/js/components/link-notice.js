@@ -20,10 +20,19 @@ export function LinkNotice() {
   }, [gone]);
   if (!live || !state || !gone || Date.now() - state.since < SHOWN_AFTER_MS) return null;
   if (state.is === "refused") {
-    return html`<${Notice} tone="warn" urgent what="The panel refused the live link." why=${state.why || "Load the page again, or sign in again."}
-      side=${html`<${Button} small onClick=${() => location.reload()}>Load again</${Button}>`} />`;
+    return html`<${Notice}
+      tone="warn"
+      urgent
+      what="The panel refused the live link."
+      why=${state.why || "Load the page again, or sign in again."}
+      side=${html`<${Button} small onClick=${() => location.reload()}>Load again</${Button}>`}
+    />`;
   }
-  return html`<${Notice} tone="warn" urgent what=${`The live link was lost at ${clockSeconds(state.since)}.`}
+  return html`<${Notice}
+    tone="warn"
+    urgent
+    what=${`The live link was lost at ${clockSeconds(state.since)}.`}
     why="What stands here is as of then. It tries again by itself and catches up without a reload; services go on meanwhile."
-    side=${html`<${Button} small onClick=${() => live.retry()}>Try now</${Button}>`} />`;
+    side=${html`<${Button} small onClick=${() => live.retry()}>Try now</${Button}>`}
+  />`;
 }

@@ -1,5 +1,7 @@
 // @ts-check
-/** The head of a service's page: its state, its address, what it is made of, and what may be done. */
+/**
+ * The head of a service's page: its state, its address, what it is made of, and what may be done.
+ */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -9,7 +11,16 @@ import { control, handleOne, isBusy } from "../lib/actions.js";
 import { age, now } from "../lib/clock.js";
 import { tryCommand } from "../lib/commands.js";
 import { duration, list, plural, sentence, words } from "../lib/format.js";
-import { STATE_WORDS, canHandleOne, canRestart, canStart, canStop, isUp, serverClass, shownAddress } from "../lib/states.js";
+import {
+  STATE_WORDS,
+  canHandleOne,
+  canRestart,
+  canStart,
+  canStop,
+  isUp,
+  serverClass,
+  shownAddress,
+} from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
 
@@ -25,13 +36,18 @@ export function ServiceHead({ service, put }) {
   });
   const since = duration(age(status.since));
   return html`<header class="page-head service-head">
-      <${Lamp} state=${state} changed=${changed} /><h1>${name}</h1>
+      <${Lamp} state=${state} changed=${changed} />
+      <h1>${name}</h1>
       <${Copy} text=${shownAddress(service)} what="the address" />
       <div class="tags">
-        <span class=${`tag ${state === "failed" ? "bad" : isUp(state) ? "" : "line"}`} role="status">${STATE_WORDS[state]} ${since}</span>
+        <span class=${`tag ${state === "failed" ? "bad" : isUp(state) ? "" : "line"}`} role="status"
+          >${STATE_WORDS[state]} ${since}</span
+        >
         <span class="tag">${serverClass(service)}</span>
         <span class="tag mono" title=${service.handler ?? ""}>${service.handler}</span>
-        <span class="tag">${status.host === "thread" && service.concurrency !== "forking" ? "background thread" : html`child process${status.pids.length > 0 && html` <span class="mono">${status.pids.join(" ")}</span>`}`}</span>
+        <span class="tag"
+          >${status.host === "thread" && service.concurrency !== "forking" ? "background thread" : html`child process${status.pids.length > 0 && html` <span class="mono">${status.pids.join(" ")}</span>`}`}</span
+        >
         ${service.requests !== null && html`<span class="tag">${plural(service.requests, "request")}, then stopped</span>`}
         ${status.restarts > 0 && html`<span class="tag warn">${plural(status.restarts, "restart")}</span>`}
       </div>
@@ -39,16 +55,24 @@ export function ServiceHead({ service, put }) {
         ${state === "running" && html`<${Copy} text=${tryCommand(service)} what="a command that talks to it" class="try-command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(service)}`} />`}
         ${canHandleOne(state) && html`<${Button} icon="one" busy=${isBusy(name, "handle")} onClick=${() => handleOne(service, put)}>Handle one request</${Button}>`}
         ${!canStart(state) && html`<${Button} icon="restart" disabled=${!canRestart(state)} busy=${isBusy(name, "restart")} onClick=${() => control("restart", [service], put)}>Restart</${Button}>`}
-        ${canStart(state)
-          ? html`<${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start</${Button}>`
-          : html`<${Button} kind="danger" icon="stop" disabled=${!canStop(state)} busy=${isBusy(name, "stop")} onClick=${() => control("stop", [service], put)}>Stop</${Button}>`}
+        ${
+          canStart(state)
+            ? html`<${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start</${Button}>`
+            : html`<${Button} kind="danger" icon="stop" disabled=${!canStop(state)} busy=${isBusy(name, "stop")} onClick=${() => control("stop", [service], put)}>Stop</${Button}>`
+        }
       </div>
     </header>
     ${service.description && html`<p class="dim about">${service.description}</p>`}
     <${Fault} service=${service} />
-    ${status.pending_changes.length > 0 &&
-    html`<${Notice} tone="info" what=${`${sentence(list(status.pending_changes.map(words)))} ${status.pending_changes.length === 1 ? "has" : "have"} changed since it started.`} why="It goes on as it was; a restart applies what changed."
-      side=${html`<${Button} small icon="restart" busy=${isBusy(name, "restart")} onClick=${() => control("restart", [service], put)}>Restart now</${Button}>`} />`}`;
+    ${
+      status.pending_changes.length > 0 &&
+      html`<${Notice}
+        tone="info"
+        what=${`${sentence(list(status.pending_changes.map(words)))} ${status.pending_changes.length === 1 ? "has" : "have"} changed since it started.`}
+        why="It goes on as it was; a restart applies what changed."
+        side=${html`<${Button} small icon="restart" busy=${isBusy(name, "restart")} onClick=${() => control("restart", [service], put)}>Restart now</${Button}>`}
+      />`
+    }`;
 }
 
 /** Why it is not running though it should. @param {{service: Service}} props */

@@ -1,10 +1,13 @@
 // @ts-check
-/** The settings of a service: the form of its definition, guarded against lost edits, and its end. */
+/**
+ * The settings of a service: the form of its definition, guarded against lost edits, and its end.
+ */
 
 import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, call, get } from "../api.js";
-import { DefinitionForm, POINTERS, useHandler } from "./definition-form.js";
+import { useHandler } from "./definition/checked.js";
+import { DefinitionForm, POINTERS } from "./definition/form.js";
 import { Button, Notice } from "./kit.js";
 import { SameAs } from "./same-as.js";
 import { toast, toastError } from "./toast.js";
@@ -16,7 +19,13 @@ import { isUp } from "../lib/states.js";
 /** @import { FieldError, Handler, Service } from "../types.js" */
 /** @import { Form } from "../lib/definition.js" */
 
-/** @typedef {{service: Service, etag: string|null, time: number}} Loaded  as the server had it, the how-manieth time */
+/**
+ * @typedef {{
+ *   service: Service,
+ *   etag: string|null,
+ *   time: number,
+ * }} Loaded  as the server had it, the how-manieth time
+ */
 
 /** @param {{service: Service, onSaved: (service: Service) => void}} props */
 export function Settings({ service, onSaved }) {
@@ -24,7 +33,10 @@ export function Settings({ service, onSaved }) {
   const [loaded, setLoaded] = useState(/** @type {Loaded|null} */ (null));
   const load = async () => {
     try {
-      const [listing, own] = await Promise.all([get("/handlers"), call("GET", `/services/${service.name}`)]);
+      const [listing, own] = await Promise.all([
+        get("/handlers"),
+        call("GET", `/services/${service.name}`),
+      ]);
       setHandlers(listing.items);
       setLoaded((before) => ({ service: own.body, etag: own.etag, time: (before?.time ?? 0) + 1 }));
     } catch (error) {
@@ -34,17 +46,38 @@ export function Settings({ service, onSaved }) {
   useEffect(() => {
     load();
   }, []);
-  if (!handlers || !loaded) return html`<div class="step">${[60, 85, 70, 40].map((width) => html`<span class="skeleton" style=${{ width: `${width}%` }}></span>`)}</div>`;
-  return html`<${Editor} key=${loaded.time} handlers=${handlers} loaded=${loaded} live=${service} onSaved=${(/** @type {Service} */ saved) => {
-    onSaved(saved);
-    load();
-  }} onReload=${load} />`;
+  if (!handlers || !loaded)
+    return html`<div class="step">
+      ${[60, 85, 70, 40].map((width) => html`<span class="skeleton" style=${{ width: `${width}%` }}></span>`)}
+    </div>`;
+  return html`<${Editor}
+    key=${loaded.time}
+    handlers=${handlers}
+    loaded=${loaded}
+    live=${service}
+    onSaved=${(/** @type {Service} */ saved) => {
+      onSaved(saved);
+      load();
+    }}
+    onReload=${load}
+  />`;
 }
 
-/** @param {{handlers: Handler[], loaded: Loaded, live: Service, onSaved: (service: Service) => void, onReload: () => void}} props */
+/**
+ * @param {{
+ *   handlers: Handler[],
+ *   loaded: Loaded,
+ *   live: Service,
+ *   onSaved: (service: Service) => void,
+ *   onReload: () => void,
+ * }} props
+ */
 function Editor({ handlers, loaded, live, onSaved, onReload }) {
   const service = loaded.service;
-  const [form, setForm] = useState(() => ({ ...formOf(service, null), own: !handlers.some((one) => one.name === service.handler) }));
+  const [form, setForm] = useState(() => ({
+    ...formOf(service, null),
+    own: !handlers.some((one) => one.name === service.handler),
+  }));
   const [errors, setErrors] = useState(/** @type {FieldError[]} */ ([]));
   const [stale, setStale] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -55,10 +88,26 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
   useEffect(() => {
     if (!schema || shaped === form.handler) return;
     setShaped(form.handler);
-    setForm((before) => ({ ...before, options: rawOptions(fieldsOf(schema), before.handler === service.handler ? service.options : {}) }));
+    setForm((before) => ({
+      ...before,
+      options: rawOptions(
+        fieldsOf(schema),
+        before.handler === service.handler ? service.options : {},
+      ),
+    }));
   }, [schema, form.handler]);
-  const made = useMemo(() => definitionOf(form, shaped === form.handler ? schema : null), [form, schema, shaped]);
-  const sorted = useMemo(() => sortErrors(errors, new Set([...POINTERS, ...fieldsOf(schema).map((field) => `/options/${field.key}`)])), [errors]);
+  const made = useMemo(
+    () => definitionOf(form, shaped === form.handler ? schema : null),
+    [form, schema, shaped],
+  );
+  const sorted = useMemo(
+    () =>
+      sortErrors(
+        errors,
+        new Set([...POINTERS, ...fieldsOf(schema).map((field) => `/options/${field.key}`)]),
+      ),
+    [errors],
+  );
   const { status, ...definition } = service;
   const wanted = { ...definition, ...made.definition };
   const changed = JSON.stringify(formOf(wanted)) !== JSON.stringify(formOf(definition));
@@ -68,13 +117,19 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
     setBusy(true);
     setErrors([]);
     try {
-      const { body } = await call("PUT", `/services/${service.name}`, wanted, { etag: loaded.etag });
+      const { body } = await call("PUT", `/services/${service.name}`, wanted, {
+        etag: loaded.etag,
+      });
       const waiting = body.status.pending_changes.length;
-      toast({ text: `Saved ${service.name}`, ...(waiting ? { detail: "A restart applies what changed." } : {}) });
+      toast({
+        text: `Saved ${service.name}`,
+        ...(waiting ? { detail: "A restart applies what changed." } : {}),
+      });
       onSaved(body);
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) setStale(true);
-      else if (error instanceof ApiError && error.status >= 400 && error.status < 500) setErrors(placed(error));
+      else if (error instanceof ApiError && error.status >= 400 && error.status < 500)
+        setErrors(placed(error));
       else toastError(error, "Saving failed");
     }
     setBusy(false);
@@ -82,19 +137,39 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
   };
 
   return html`<div class="settings">
-    ${stale && html`<div class="step"><${Notice} tone="warn" urgent what="Somebody else has saved these settings since you opened them." why="What you typed is still here. Load theirs, then make your change again."
-      side=${html`<${Button} small onClick=${onReload}>Load theirs</${Button}>`} /></div>`}
+    ${
+      stale &&
+      html`<div class="step">
+        <${Notice}
+          tone="warn"
+          urgent
+          what="Somebody else has saved these settings since you opened them."
+          why="What you typed is still here. Load theirs, then make your change again."
+          side=${html`<${Button} small onClick=${onReload}>Load theirs</${Button}>`}
+        />
+      </div>`
+    }
     <div class="beside">
-      <form onSubmit=${(/** @type {Event} */ event) => {
-        event.preventDefault();
-        save();
-      }}>
-        <${DefinitionForm} edits form=${form} set=${(/** @type {Partial<Form>} */ change) => setForm((before) => ({ ...before, ...change }))} handlers=${handlers} checked=${checked}
-          errors=${sorted.at} elsewhere=${sorted.elsewhere} foot=${html`
+      <form
+        onSubmit=${(/** @type {Event} */ event) => {
+          event.preventDefault();
+          save();
+        }}
+      >
+        <${DefinitionForm}
+          edits
+          form=${form}
+          set=${(/** @type {Partial<Form>} */ change) => setForm((before) => ({ ...before, ...change }))}
+          handlers=${handlers}
+          checked=${checked}
+          errors=${sorted.at}
+          elsewhere=${sorted.elsewhere}
+          foot=${html`
             <${Button} kind="primary" type="submit" busy=${busy} disabled=${!changed}>Save</${Button}>
             <${Button} disabled=${!changed} onClick=${onReload}>Discard</${Button}>
             <span class="dim">${changed ? (isUp(live.status.state) ? "It goes on as it is until restarted." : "Not saved yet.") : ""}</span>
-            <span class="push"></span><${Button} kind="danger" icon="trash" busy=${isBusy(service.name, "delete")} onClick=${() => deleteService(live)}>Delete</${Button}>`} />
+            <span class="push"></span><${Button} kind="danger" icon="trash" busy=${isBusy(service.name, "delete")} onClick=${() => deleteService(live)}>Delete</${Button}>`}
+        />
       </form>
       <${SameAs} definition=${made.definition} edits=${service.name} />
     </div>

@@ -3,21 +3,19 @@
 
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Button, Icon, Segment, Trace } from "./kit.js";
-import { CopyButton } from "./copy.js";
-import { Payload, Preview, Untrusted } from "./bytes.js";
+import { Preview, Untrusted } from "./bytes.js";
+import { EventDetail } from "./event-detail.js";
+import { Button, Icon, Segment } from "./kit.js";
 import { moveInRows, useWindow } from "./window.js";
 import { GROUPS, describe } from "../lib/events.js";
-import { clock, moment, number, plural, words } from "../lib/format.js";
-import { decodeBase64, hex, visibleText } from "../lib/payload.js";
+import { clock, number, plural } from "../lib/format.js";
 
+/** @import { As } from "./bytes.js" */
 /** @import { DeckEvent } from "../types.js" */
 /** @import { Group, Line } from "../lib/events.js" */
 /** @import { Tail as TailModel } from "../lib/tail.js" */
 
 const ROW = 24;
-
-/** @typedef {"auto"|"text"|"hex"} As */
 
 /**
  * @param {{tail: TailModel, as?: As, withService?: boolean, empty?: any, onConnection?: (id: number) => void}} props
@@ -52,10 +50,13 @@ export function Tail({ tail, as = "auto", withService = false, empty, onConnecti
   };
 
   if (rows.length === 0 && empty) return html`<div class="tail">${empty}</div>`;
-  return html`<div class=${`tail ${withService ? "with-service" : ""}`} onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape" && picked) setPicked(null);
-    else moveInRows(event, { onEnter: pick });
-  }}>
+  return html`<div
+    class=${`tail ${withService ? "with-service" : ""}`}
+    onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+      if (event.key === "Escape" && picked) setPicked(null);
+      else moveInRows(event, { onEnter: pick });
+    }}
+  >
     <div
       class="tail-list"
       ref=${view.ref}
@@ -64,31 +65,62 @@ export function Tail({ tail, as = "auto", withService = false, empty, onConnecti
       tabindex=${rows.length ? -1 : 0}
       onScroll=${onScroll}
       onClick=${(/** @type {MouseEvent} */ event) => {
-        const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest("[data-row]"));
+        const row = /** @type {HTMLElement|null} */ (
+          /** @type {Element} */ (event.target).closest("[data-row]")
+        );
         if (row && !getSelection()?.toString()) pick(row);
       }}
     >
       <div role="presentation" style=${{ height: `${view.before}px` }}></div>
-      ${rows.slice(view.start, view.end).map(
-        (event, at) =>
-          html`<${Row} key=${event.seq} event=${event} index=${view.start + at} as=${as} withService=${withService} picked=${picked?.seq === event.seq} last=${view.start + at === rows.length - 1} />`,
-      )}
+      ${rows
+        .slice(view.start, view.end)
+        .map(
+          (event, at) =>
+            html`<${Row}
+              key=${event.seq}
+              event=${event}
+              index=${view.start + at}
+              as=${as}
+              withService=${withService}
+              picked=${picked?.seq === event.seq}
+              last=${view.start + at === rows.length - 1}
+            />`,
+        )}
       <div role="presentation" style=${{ height: `${view.after}px` }}></div>
     </div>
-    ${tail.missed > 0 &&
-    html`<button type="button" class="btn small tail-more" onClick=${() => tail.resume()}><${Icon} name="tail" />${plural(tail.missed, "new event")}</button>`}
-    ${picked && html`<${Detail} event=${picked} onClose=${() => setPicked(null)} onConnection=${onConnection} />`}
+    ${
+      tail.missed > 0 &&
+      html`<button type="button" class="btn small tail-more" onClick=${() => tail.resume()}>
+        <${Icon} name="tail" />${plural(tail.missed, "new event")}
+      </button>`
+    }
+    ${picked && html`<${EventDetail} event=${picked} onClose=${() => setPicked(null)} onConnection=${onConnection} />`}
   </div>`;
 }
 
-/** @param {{event: DeckEvent, index: number, as: As, withService: boolean, picked: boolean, last: boolean}} props */
+/**
+ * @param {{
+ *   event: DeckEvent,
+ *   index: number,
+ *   as: As,
+ *   withService: boolean,
+ *   picked: boolean,
+ *   last: boolean,
+ * }} props
+ */
 function Row({ event, index, as, withService, picked, last }) {
   return useMemo(() => {
     const line = describe(event);
-    const common = { role: "listitem", "data-row": index, tabindex: picked || last ? 0 : -1, "aria-current": picked ? "true" : undefined };
+    const common = {
+      role: "listitem",
+      "data-row": index,
+      tabindex: picked || last ? 0 : -1,
+      "aria-current": picked ? "true" : undefined,
+    };
     if (event.kind === "events.dropped") {
       return html`<div class="tail-row hole" ...${common}>
-        <span class="time">${clock(event.time)}</span><span class="what"><${Parts} line=${line} as=${as} /></span>
+        <span class="time">${clock(event.time)}</span
+        ><span class="what"><${Parts} line=${line} as=${as} /></span>
       </div>`;
     }
     return html`<div class=${`tail-row ${line.alarm ? "bad" : ""}`} ...${common}>
@@ -107,61 +139,49 @@ const Parts = ({ line, as }) => html`
   ${line.parts.map((part) =>
     part.untrusted
       ? html`<${Untrusted} text=${part.text} class=${part.mono ? "clip" : "clip plain"} />`
-      : html`<span class=${`${part.dim ? "dim" : ""} ${part.mono ? "mono" : ""}`}>${part.text}</span>`,
+      : html`<span class=${`${part.dim ? "dim" : ""} ${part.mono ? "mono" : ""}`}
+          >${part.text}</span
+        >`,
   )}
   ${line.payload && html`<${Preview} base64=${line.payload.base64} truncated=${line.payload.truncated} as=${as} />`}
 `;
 
-/** All of one event. @param {{event: DeckEvent, onClose: () => void, onConnection?: ((id: number) => void)|undefined}} props */
-function Detail({ event, onClose, onConnection }) {
-  const line = describe(event);
-  const data = event.data;
-  const bytes = typeof data["data"] === "string" ? decodeBase64(data["data"]) : null;
-  const traceback = data["traceback"] ?? data["error"]?.traceback ?? data["last_error"]?.traceback;
-  const shown = new Set(["data", "traceback", "text"]);
-  const [as, setAs] = useState(/** @type {As} */ ("auto"));
-  return html`<aside class="tail-detail" aria-label="The picked event">
-    <div class="row"><${Icon} name=${line.glyph} /><span class="strong">${line.word}</span><span class="faint mono push">seq ${event.seq}</span>
-      <${Button} icon="x" small kind="quiet" label="Close" onClick=${onClose} /></div>
-    <dl class="facts">
-      <dt>Time</dt><dd class="mono">${moment(event.time)}</dd>
-      ${event.service && html`<dt>Service</dt><dd><a class="link" href=${`/services/${event.service}`}>${event.service}</a></dd>`}
-      ${event.connection !== null &&
-      html`<dt>Connection</dt><dd>${onConnection
-        ? html`<button type="button" class="copy bare link" onClick=${() => onConnection(/** @type {number} */ (event.connection))}>#${event.connection}</button>`
-        : html`<span class="mono">#${event.connection}</span>`}</dd>`}
-      ${Object.entries(data)
-        .filter(([key, value]) => !shown.has(key) && value !== null && value !== undefined && !(typeof value === "object" && "traceback" in value))
-        .map(([key, value]) => html`<dt>${words(key)}</dt><dd class="mono">${visibleText(typeof value === "object" ? JSON.stringify(value) : String(value))}</dd>`)}
-    </dl>
-    ${typeof data["text"] === "string" && html`<div class="code wrap"><${Payload} bytes=${new TextEncoder().encode(data["text"])} as="text" /></div>`}
-    ${bytes &&
-    html`<div class="row"><${Segment} label="Show as" value=${as} options=${[{ value: "auto", text: "Auto" }, { value: "text", text: "Text" }, { value: "hex", text: "Hex" }]} onChange=${setAs} />
-        <span class="push"></span><${CopyButton} text=${hex(bytes)} label="Copy as hex">Hex</${CopyButton}></div>
-      <div class="code wrap"><${Payload} bytes=${bytes} as=${as} truncated=${Boolean(data["truncated"])} /></div>
-      ${data["truncated"] && html`<p class="dim">The first ${number(bytes.length)} of ${number(data["length"])} bytes were captured. Capture in the settings says how many.</p>`}`}
-    ${traceback && html`<${Trace} text=${traceback} open />`}
-  </aside>`;
-}
-
-/** What stands above a tail: which kinds, as what, pause, clear. @param {{tail: TailModel, as: As, setAs: (as: As) => void}} props */
+/**
+ * What stands above a tail: which kinds, as what, pause, clear.
+ * @param {{tail: TailModel, as: As, setAs: (as: As) => void}} props
+ */
 export function TailTools({ tail, as, setAs }) {
   void tail.version.value;
   return html`
     <div class="toggles" role="group" aria-label="Kinds of events shown">
       ${Object.entries(GROUPS).map(
         ([key, text]) =>
-          html`<button type="button" key=${key} aria-pressed=${String(!tail.hidden.has(/** @type {Group} */ (key)))} onClick=${() => tail.toggle(/** @type {Group} */ (key))}>${text}</button>`,
+          html`<button
+            type="button"
+            key=${key}
+            aria-pressed=${String(!tail.hidden.has(/** @type {Group} */ (key)))}
+            onClick=${() => tail.toggle(/** @type {Group} */ (key))}
+          >
+            ${text}
+          </button>`,
       )}
     </div>
-    <${Segment} label="Payloads as" value=${as} options=${[{ value: "auto", text: "Auto" }, { value: "text", text: "Text" }, { value: "hex", text: "Hex" }]} onChange=${setAs} />
+    <${Segment} label="Payloads as" value=${as} options=${[
+      { value: "auto", text: "Auto" },
+      { value: "text", text: "Text" },
+      { value: "hex", text: "Hex" },
+    ]} onChange=${setAs} />
     <${Button} small icon=${tail.paused === "button" ? "play" : "pause"} kind=${tail.paused === "button" ? "primary" : ""}
       onClick=${() => (tail.paused === "button" ? tail.resume() : tail.pause("button"))}>${tail.paused === "button" ? `Go on${tail.missed ? `, ${number(tail.missed)} new` : ""}` : "Pause"}</${Button}>
     <${Button} small kind="quiet" onClick=${() => tail.clear()}>Clear</${Button}>
   `;
 }
 
-/** Space holds and releases a tail, while its component stands. @param {TailModel} tail @param {import("../lib/keys.js").Keys} keys */
+/**
+ * Space holds and releases a tail, while its component stands.
+ * @param {TailModel} tail
+ * @param {import("../lib/keys.js").Keys} keys
+ */
 export function usePauseKey(tail, keys) {
   useEffect(
     () =>

@@ -1,5 +1,8 @@
 // @ts-check
-/** Short messages in a corner: what was done, and how to undo it. Faults stay until they are closed. */
+/**
+ * Short messages in a corner: what was done, and how to undo it. Faults stay until they are
+ * closed.
+ */
 
 import { html } from "htm/preact";
 import { signal } from "@preact/signals";
@@ -43,28 +46,50 @@ function leave(id) {
 /** @param {unknown} error @param {string} [what] what was tried */
 export function toastError(error, what) {
   const text = error instanceof Error ? error.message : String(error);
-  toast(what ? { tone: "bad", text: what, detail: sentence(text) } : { tone: "bad", text: sentence(text) });
+  toast(
+    what
+      ? { tone: "bad", text: what, detail: sentence(text) }
+      : { tone: "bad", text: sentence(text) },
+  );
 }
 
 export const Toasts = () =>
-  html`<div class="toasts" role="status" aria-live="polite" onPointerEnter=${() => (held = true)} onPointerLeave=${() => (held = false)}>
+  html`<div
+    class="toasts"
+    role="status"
+    aria-live="polite"
+    onPointerEnter=${() => (held = true)}
+    onPointerLeave=${() => (held = false)}
+  >
     ${shown.value.map(
       (one) =>
         html`<div class=${`toast ${one.tone ?? "good"}`} key=${one.id}>
           <${Icon} name=${one.tone === "bad" ? "warn" : one.tone === "info" ? "info" : "check"} />
-          <div class="body"><div>${one.text}</div>${one.detail && html`<div class="dim">${one.detail}</div>`}</div>
-          ${one.act &&
-          html`<button
+          <div class="body">
+            <div>${one.text}</div>
+            ${one.detail && html`<div class="dim">${one.detail}</div>`}
+          </div>
+          ${
+            one.act &&
+            html`<button
+              type="button"
+              class="btn small"
+              onClick=${() => {
+                leave(one.id);
+                one.act?.run();
+              }}
+            >
+              ${one.act.text}
+            </button>`
+          }
+          <button
             type="button"
-            class="btn small"
-            onClick=${() => {
-              leave(one.id);
-              one.act?.run();
-            }}
+            class="btn small quiet only"
+            aria-label="Dismiss"
+            onClick=${() => leave(one.id)}
           >
-            ${one.act.text}
-          </button>`}
-          <button type="button" class="btn small quiet only" aria-label="Dismiss" onClick=${() => leave(one.id)}><${Icon} name="x" class="small" /></button>
+            <${Icon} name="x" class="small" />
+          </button>
         </div>`,
     )}
   </div>`;

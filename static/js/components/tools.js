@@ -2,134 +2,49 @@
 /** The right end of the header: search, the live link's lamp, theme, keys, sign-out. */
 
 import { html } from "htm/preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { Button, Icon, Lamp } from "./kit.js";
+import { Button, Lamp } from "./kit.js";
 import { ask } from "./dialog.js";
+import { Search } from "./search.js";
 import { toastError } from "./toast.js";
-import { call, get, toSignIn } from "../api.js";
+import { call, toSignIn } from "../api.js";
 import { keys } from "../lib/keys.js";
-import { page } from "../lib/boot.js";
 import { clockSeconds } from "../lib/format.js";
-import { shownAddress } from "../lib/states.js";
 
-/** @import { Service } from "../types.js" */
 /** @import { Live } from "../live.js" */
-
-/** What is searched for; the overview filters its table by it. */
-export const searched = signal("");
 
 /** @type {import("@preact/signals").Signal<Live|null>} */
 export const link = signal(null);
 
-const PLACES = [
-  { text: "Overview", href: "/", icon: "right", words: "overview services home" },
-  { text: "New service", href: "/services/new", icon: "plus", words: "new service create add" },
-  { text: "Handlers", href: "/handlers", icon: "right", words: "handlers catalogue" },
-  { text: "API", href: "/api/docs", icon: "right", words: "api rest openapi docs" },
-];
-
-function Search() {
-  const input = useRef(/** @type {HTMLInputElement|null} */ (null));
-  const [open, setOpen] = useState(false);
-  const [services, setServices] = useState(/** @type {Service[]|null} */ (null));
-  const [at, setAt] = useState(0);
-  const inPlace = page === "overview";
-  const text = searched.value.trim().toLowerCase();
-
-  useEffect(
-    () =>
-      keys.bind("/", "Search", (event) => {
-        event.preventDefault();
-        input.current?.focus();
-        input.current?.select();
-      }),
-    [],
-  );
-
-  const load = () => {
-    setOpen(true);
-    if (inPlace || services) return;
-    get("/services?limit=500").then((answer) => setServices(answer.items), () => setServices([]));
-  };
-
-  const found = inPlace
-    ? []
-    : [
-        ...(services ?? [])
-          .filter((service) => `${service.name} ${shownAddress(service)} ${service.handler ?? ""}`.toLowerCase().includes(text))
-          .sort((a, b) => Number(b.name.includes(text)) - Number(a.name.includes(text)))
-          .slice(0, 50)
-          .map((service) => ({ text: service.name, href: `/services/${service.name}`, state: service.status.state, more: shownAddress(service), icon: "" })),
-        ...PLACES.filter((place) => text && place.words.includes(text)).map((place) => ({ ...place, state: null, more: "" })),
-      ];
-
-  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape") {
-      if (searched.value) searched.value = "";
-      else input.current?.blur();
-      setOpen(false);
-    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      if (inPlace) /** @type {HTMLElement|null} */ (document.querySelector("tbody [data-row]"))?.focus();
-      else setAt((at + (event.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(1, found.length));
-    } else if (event.key === "Enter") {
-      const row = inPlace ? /** @type {HTMLAnchorElement|null} */ (document.querySelector("tbody [data-row] a.name")) : null;
-      const target = row?.href ?? found[at]?.href;
-      if (target) location.assign(target);
-    }
-  };
-
-  return html`<div class="search" role="search" onFocusOut=${(/** @type {FocusEvent} */ event) => {
-      if (!(/** @type {Element} */ (event.currentTarget).contains(/** @type {Node|null} */ (event.relatedTarget)))) setOpen(false);
-    }}>
-    <${Icon} name="search" />
-    <input
-      ref=${input}
-      type="search"
-      placeholder=${inPlace ? "Filter services" : "Search services"}
-      aria-label=${inPlace ? "Filter services" : "Search services"}
-      autocomplete="off"
-      spellcheck="false"
-      value=${searched.value}
-      role=${inPlace ? undefined : "combobox"}
-      aria-expanded=${inPlace ? undefined : String(open)}
-      aria-controls=${inPlace ? undefined : "found"}
-      onFocus=${load}
-      onInput=${(/** @type {any} */ event) => {
-        searched.value = event.target.value;
-        setAt(0);
-        setOpen(true);
-      }}
-      onKeyDown=${onKeyDown}
-    /><kbd>/</kbd>
-    ${open &&
-    !inPlace &&
-    html`<div class="found" id="found" role="listbox" aria-label="Found" tabindex="-1">
-      ${services === null && html`<div class="none"><span class="skeleton"></span></div>`}
-      ${services !== null && found.length === 0 && html`<div class="none">No service is called “${searched.value}”.</div>`}
-      ${found.map(
-        (one, index) =>
-          html`<a href=${one.href} key=${one.href} role="option" aria-selected=${String(index === at)} onPointerMove=${() => setAt(index)}>
-            ${one.state ? html`<${Lamp} state=${one.state} />` : html`<${Icon} name=${one.icon} />`}<span class="strong">${one.text}</span>
-            <span class="mono faint push clip">${one.more}</span>
-          </a>`,
-      )}
-    </div>`}
-  </div>`;
-}
-
 function LinkState() {
   const live = link.value;
   const state = live?.state.value;
-  if (!live || !state || state.is === "connecting") return html`<span class="link-state" role="status"><${Lamp} state="starting" />connecting</span>`;
+  if (!live || !state || state.is === "connecting")
+    return html`<span class="link-state" role="status"
+      ><${Lamp} state="starting" />connecting</span
+    >`;
   if (state.is === "live") {
-    return html`<span class="link-state" role="status" title="The live link is up; the figure is a round trip to the panel">
-      <${Lamp} state="running" />live<span class="ms">${state.latency === null ? "" : `${Math.max(1, Math.round(state.latency))} ms`}</span>
+    return html`<span
+      class="link-state"
+      role="status"
+      title="The live link is up; the figure is a round trip to the panel"
+    >
+      <${Lamp} state="running" />live<span class="ms"
+        >${state.latency === null ? "" : `${Math.max(1, Math.round(state.latency))} ms`}</span
+      >
     </span>`;
   }
-  return html`<button type="button" class="link-state lost" role="status" title="Try again now" onClick=${() => live.retry()}>
-    <${Lamp} state="failed" />${state.is === "refused" ? "refused" : `lost ${clockSeconds(state.since)}`}
+  return html`<button
+    type="button"
+    class="link-state lost"
+    role="status"
+    title="Try again now"
+    onClick=${() => live.retry()}
+  >
+    <${Lamp}
+      state="failed"
+    />${state.is === "refused" ? "refused" : `lost ${clockSeconds(state.since)}`}
   </button>`;
 }
 
@@ -138,7 +53,9 @@ const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
 
 function Theme() {
   const [theme, setTheme] = useState(() => document.documentElement.dataset["theme"] ?? "auto");
-  const next = /** @type {typeof THEMES[number]} */ (THEMES[(THEMES.indexOf(/** @type {any} */ (theme)) + 1) % THEMES.length]);
+  const next = /** @type {typeof THEMES[number]} */ (
+    THEMES[(THEMES.indexOf(/** @type {any} */ (theme)) + 1) % THEMES.length]
+  );
   const turn = () => {
     setTheme(next);
     if (next === "auto") delete document.documentElement.dataset["theme"];
@@ -151,7 +68,14 @@ function Theme() {
     document.dispatchEvent(new Event("themechange"));
   };
   const word = theme === "auto" ? "as the system" : theme;
-  return html`<${Button} icon=${THEME_ICONS[/** @type {typeof THEMES[number]} */ (theme)]} kind="quiet" label=${`Theme: ${word}`} tip=${`Theme: ${word}`} tipClass="tip-down" onClick=${turn} />`;
+  return html`<${Button}
+    icon=${THEME_ICONS[/** @type {typeof THEMES[number]} */ (theme)]}
+    kind="quiet"
+    label=${`Theme: ${word}`}
+    tip=${`Theme: ${word}`}
+    tipClass="tip-down"
+    onClick=${turn}
+  />`;
 }
 
 export function showKeys() {
@@ -160,10 +84,23 @@ export function showKeys() {
     title: "Keyboard",
     broad: true,
     body: groups.map(
-      (group) => html`<div class="stack" key=${group}><span class="faint">${group}</span>
-        <dl class="keys">${keys.shortcuts
-          .filter((one) => one.group === group)
-          .map((one) => html`<div><dd>${one.does}</dd><dt>${one.keys.split(one.keys === " " ? "|" : " ").map((key) => html` <kbd>${key === " " ? "space" : key}</kbd>`)}</dt></div>`)}</dl></div>`,
+      (group) =>
+        html`<div class="stack" key=${group}>
+          <span class="faint">${group}</span>
+          <dl class="keys">
+            ${keys.shortcuts
+              .filter((one) => one.group === group)
+              .map(
+                (one) =>
+                  html`<div>
+                    <dd>${one.does}</dd>
+                    <dt>
+                      ${one.keys.split(one.keys === " " ? "|" : " ").map((key) => html` <kbd>${key === " " ? "space" : key}</kbd>`)}
+                    </dt>
+                  </div>`,
+              )}
+          </dl>
+        </div>`,
     ),
     acts: [],
   });
@@ -183,6 +120,21 @@ export const Tools = () => html`
   <${Search} />
   <${LinkState} />
   <${Theme} />
-  <${Button} icon="help" kind="quiet" label="Keyboard shortcuts" tip="Keys  ?" tipClass="tip-down" class="only-wide" onClick=${showKeys} />
-  <${Button} icon="leave" kind="quiet" label="Sign out" tip="Sign out" tipClass="tip-down tip-end" onClick=${signOut} />
+  <${Button}
+    icon="help"
+    kind="quiet"
+    label="Keyboard shortcuts"
+    tip="Keys  ?"
+    tipClass="tip-down"
+    class="only-wide"
+    onClick=${showKeys}
+  />
+  <${Button}
+    icon="leave"
+    kind="quiet"
+    label="Sign out"
+    tip="Sign out"
+    tipClass="tip-down tip-end"
+    onClick=${signOut}
+  />
 `;

@@ -35,7 +35,12 @@ const ENDED = {
  * @property {string} [problem]
  */
 
-/** What is typed, as bytes. @param {string} text @param {Encoding} encoding @param {keyof typeof ENDINGS} ending */
+/**
+ * What is typed, as bytes.
+ * @param {string} text
+ * @param {Encoding} encoding
+ * @param {keyof typeof ENDINGS} ending
+ */
 export function bytesOf(text, encoding, ending) {
   if (encoding === "hex") return parseHex(text);
   if (encoding === "base64") {
@@ -53,9 +58,13 @@ export function bytesOf(text, encoding, ending) {
 /** @param {{service: Service}} props */
 export function TryIt({ service }) {
   const key = `try.${service.name}`;
-  const [text, setText] = useState(() => String(carried.get(`${key}.text`, service.handler === "http" ? "GET / HTTP/1.0\n" : "hello")));
+  const [text, setText] = useState(() =>
+    String(carried.get(`${key}.text`, service.handler === "http" ? "GET / HTTP/1.0\n" : "hello")),
+  );
   const [encoding, setEncoding] = useState(/** @type {Encoding} */ ("text"));
-  const [ending, setEnding] = useState(/** @type {keyof typeof ENDINGS} */ (service.handler === "http" ? "crlf" : "lf"));
+  const [ending, setEnding] = useState(
+    /** @type {keyof typeof ENDINGS} */ (service.handler === "http" ? "crlf" : "lf"),
+  );
   const [timeout, setSeconds] = useState("5");
   const [busy, setBusy] = useState(false);
   const [talks, setTalks] = useState(/** @type {Talk[]} */ (carried.get(`${key}.talks`, [])));
@@ -101,7 +110,11 @@ export function TryIt({ service }) {
     }}>
       ${!running && html`<${Notice} tone="info" what="The service is not running." why="Start it to talk to it." />`}
       <div class="field"><div class="row wrap"><label for="try-data" class="strong">Send</label>
-        <span class="push"></span><${Segment} label="Typed as" value=${encoding} onChange=${setEncoding} options=${[{ value: "text", text: "Text" }, { value: "hex", text: "Hex" }, { value: "base64", text: "Base64" }]} /></div>
+        <span class="push"></span><${Segment} label="Typed as" value=${encoding} onChange=${setEncoding} options=${[
+          { value: "text", text: "Text" },
+          { value: "hex", text: "Hex" },
+          { value: "base64", text: "Base64" },
+        ]} /></div>
         <textarea id="try-data" class="input mono" spellcheck="false" aria-invalid=${wrong ? "true" : undefined} value=${text}
           placeholder=${encoding === "hex" ? "02 00 1a ff" : encoding === "base64" ? "aGVsbG8K" : "nothing is sent"}
           onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}
@@ -112,8 +125,22 @@ export function TryIt({ service }) {
             }
           }}></textarea>
         ${wrong ? html`<span class="error" role="alert">${wrong}</span>` : html`<span class="hint">${plural(bytes.length, "byte")}</span>`}</div>
-      ${encoding === "text" &&
-      html`<div class="row wrap"><span class="dim">Line ending</span><${Segment} label="Line ending" value=${ending} onChange=${setEnding} options=${[{ value: "none", text: "None" }, { value: "lf", text: "LF" }, { value: "crlf", text: "CR LF" }]} /></div>`}
+      ${
+        encoding === "text" &&
+        html`<div class="row wrap">
+          <span class="dim">Line ending</span
+          ><${Segment}
+            label="Line ending"
+            value=${ending}
+            onChange=${setEnding}
+            options=${[
+              { value: "none", text: "None" },
+              { value: "lf", text: "LF" },
+              { value: "crlf", text: "CR LF" },
+            ]}
+          />
+        </div>`
+      }
       <div class="row wrap"><label class="dim" for="try-timeout">Wait up to</label><span class="with-unit short"><input id="try-timeout" class="input mono" inputmode="decimal" value=${timeout} onInput=${(/** @type {any} */ event) => setSeconds(event.currentTarget.value)} /><span class="unit">s</span></span>
         <span class="push"></span><span class="faint"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span><${Button} kind="primary" icon="send" type="submit" busy=${busy} disabled=${Boolean(wrong) || !running}>Send</${Button}></div>
       <div class="row wrap copy-as"><span class="dim">Copy as</span>
@@ -123,9 +150,17 @@ export function TryIt({ service }) {
       ${http && html`<p class="dim">HTTP wants CR LF and an empty line after the headers.</p>`}
     </form>
     <div class="try-log" aria-live="polite">
-      ${talks.length === 0
-        ? html`<${Empty} title="Nothing sent yet" text="What comes back appears here, with the time it took. It is a real connection, so it also shows among the connections and events." />`
-        : talks.map((talk) => html`<${Exchange} key=${talk.id} talk=${talk} onAgain=${() => again(talk)} />`)}
+      ${
+        talks.length === 0
+          ? html`<${Empty}
+              title="Nothing sent yet"
+              text="What comes back appears here, with the time it took. It is a real connection, so it also shows among the connections and events."
+            />`
+          : talks.map(
+              (talk) =>
+                html`<${Exchange} key=${talk.id} talk=${talk} onAgain=${() => again(talk)} />`,
+            )
+      }
     </div>
   </div>`;
 }
@@ -134,13 +169,49 @@ export function TryIt({ service }) {
 function Exchange({ talk, onAgain }) {
   const sent = decodeBase64(talk.sent);
   const answer = talk.answer;
-  const received = answer ? (answer.encoding === "base64" ? decodeBase64(answer.data) : new TextEncoder().encode(answer.data)) : null;
+  const received = answer
+    ? answer.encoding === "base64"
+      ? decodeBase64(answer.data)
+      : new TextEncoder().encode(answer.data)
+    : null;
   return html`<article class="talk">
-    <div class="talk-head"><span class="mono faint">${clock(talk.at)}</span>
-      ${answer && html`<span>answered after <strong>${span(answer.first_byte_after ?? answer.duration)}</strong></span><span class="faint">${ENDED[/** @type {keyof typeof ENDED} */ (answer.ended)] ?? ""}</span>`}
-      <span class="push"></span><${Button} small kind="quiet" icon="restart" label="Put this back into the form" onClick=${onAgain} /></div>
-    <div class="wire"><span class="dir in"><${Icon} name="in" class="small" />sent</span><${Payload} bytes=${sent} /></div>
-    ${talk.problem && html`<div class="wire"><span class="dir bad"><${Icon} name="warn" class="small" />failed</span><span class="bad">${talk.problem}</span></div>`}
-    ${received && html`<div class="wire"><span class="dir out"><${Icon} name="out" class="small" />got</span>${received.length ? html`<${Payload} bytes=${received} />` : html`<span class="dim">nothing came back</span>`}</div>`}
+    <div class="talk-head">
+      <span class="mono faint">${clock(talk.at)}</span>
+      ${
+        answer &&
+        html`<span
+            >answered after
+            <strong>${span(answer.first_byte_after ?? answer.duration)}</strong></span
+          ><span class="faint"
+            >${ENDED[/** @type {keyof typeof ENDED} */ (answer.ended)] ?? ""}</span
+          >`
+      }
+      <span class="push"></span
+      ><${Button}
+        small
+        kind="quiet"
+        icon="restart"
+        label="Put this back into the form"
+        onClick=${onAgain}
+      />
+    </div>
+    <div class="wire">
+      <span class="dir in"><${Icon} name="in" class="small" />sent</span
+      ><${Payload} bytes=${sent} />
+    </div>
+    ${
+      talk.problem &&
+      html`<div class="wire">
+        <span class="dir bad"><${Icon} name="warn" class="small" />failed</span
+        ><span class="bad">${talk.problem}</span>
+      </div>`
+    }
+    ${
+      received &&
+      html`<div class="wire">
+        <span class="dir out"><${Icon} name="out" class="small" />got</span
+        >${received.length ? html`<${Payload} bytes=${received} />` : html`<span class="dim">nothing came back</span>`}
+      </div>`
+    }
   </article>`;
 }

@@ -12,14 +12,31 @@ import { canStart } from "../lib/states.js";
 /** @import { Service } from "../types.js" */
 
 /** @param {{services: Service[], put: (service: Service) => void, onDismiss: () => void}} props */
-export const Welcome = ({ services, put, onDismiss }) => html`<section class="card welcome" aria-label="First steps">
-  <div class="welcome-head">
-    <div><h2>${plural(services.length, "service")} ready to start</h2>
-      <p>Start one, paste its command into a terminal, and watch the connection arrive here: opened, its bytes, closed.</p></div>
-    <${Button} small kind="quiet" icon="x" label="Dismiss the first steps" tip="Dismiss" tipClass="tip-end" class="push" onClick=${onDismiss} />
-  </div>
-  <div class="starters">${services.map((service) => html`<${Starter} key=${service.name} service=${service} put=${put} />`)}</div>
-</section>`;
+export const Welcome = ({ services, put, onDismiss }) =>
+  html`<section class="card welcome" aria-label="First steps">
+    <div class="welcome-head">
+      <div>
+        <h2>${plural(services.length, "service")} ready to start</h2>
+        <p>
+          Start one, paste its command into a terminal, and watch the connection arrive here:
+          opened, its bytes, closed.
+        </p>
+      </div>
+      <${Button}
+        small
+        kind="quiet"
+        icon="x"
+        label="Dismiss the first steps"
+        tip="Dismiss"
+        tipClass="tip-end"
+        class="push"
+        onClick=${onDismiss}
+      />
+    </div>
+    <div class="starters">
+      ${services.map((service) => html`<${Starter} key=${service.name} service=${service} put=${put} />`)}
+    </div>
+  </section>`;
 
 /** @param {{service: Service, put: (service: Service) => void}} props */
 function Starter({ service, put }) {
@@ -27,14 +44,29 @@ function Starter({ service, put }) {
   const { open, total } = status.connections;
   const command = tryCommand(service);
   return html`<article class="starter">
-    <h3><${Lamp} state=${status.state} /><a class="link-name" href=${`/services/${name}`}>${name}</a><span class="tag mono push">${status.address ?? service.address}</span></h3>
+    <h3>
+      <${Lamp} state=${status.state} /><a class="link-name" href=${`/services/${name}`}>${name}</a
+      ><span class="tag mono push">${status.address ?? service.address}</span>
+    </h3>
     <p>${service.description}</p>
-    ${canStart(status.state)
-      ? html`<div class="said"><${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start<span class="sr"> ${name}</span></${Button}>
+    ${
+      canStart(status.state)
+        ? html`<div class="said"><${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start<span class="sr"> ${name}</span></${Button}>
           ${status.last_error && status.state === "failed" ? html`<span class="bad">${status.last_error.message}</span>` : html`<span class="mono faint clip">${command}</span>`}</div>`
-      : html`<${Copy} text=${command} class="wide" what="the command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${command}`} />
-          <div class="said">${total === 0
-            ? html`<span>Waiting for the first connection.</span>`
-            : html`<span>${plural(total, "connection")} so far, ${open} open.</span><a class="link push" href=${`/services/${name}`}>Watch it</a>`}</div>`}
+        : html`<${Copy}
+              text=${command}
+              class="wide"
+              what="the command"
+              shown=${html`<span class="prompt" aria-hidden="true">$ </span>${command}`}
+            />
+            <div class="said">
+              ${
+                total === 0
+                  ? html`<span>Waiting for the first connection.</span>`
+                  : html`<span>${plural(total, "connection")} so far, ${open} open.</span
+                      ><a class="link push" href=${`/services/${name}`}>Watch it</a>`
+              }
+            </div>`
+    }
   </article>`;
 }

@@ -19,7 +19,9 @@ export function useWindow(count, rowHeight) {
     if (!scrolled) return;
     const top = Math.floor(scrolled.scrollTop / rowHeight);
     const height = Math.ceil(scrolled.clientHeight / rowHeight) * rowHeight;
-    setView((before) => (before.top === top && before.height === height ? before : { top, height }));
+    setView((before) =>
+      before.top === top && before.height === height ? before : { top, height },
+    );
   };
   // The element may come later than the component, where there was nothing to list at first.
   const element = ref.current;
@@ -33,7 +35,14 @@ export function useWindow(count, rowHeight) {
   const rows = Math.ceil(view.height / rowHeight);
   const start = Math.max(0, Math.min(view.top, count - rows) - OVERSCAN);
   const end = Math.min(count, Math.max(0, view.top) + rows + OVERSCAN);
-  return { ref, start, end, before: start * rowHeight, after: Math.max(0, count - end) * rowHeight, onScroll: measure };
+  return {
+    ref,
+    start,
+    end,
+    before: start * rowHeight,
+    after: Math.max(0, count - end) * rowHeight,
+    onScroll: measure,
+  };
 }
 
 /**
@@ -45,7 +54,12 @@ export function moveInRows(event, how = {}) {
   const target = /** @type {HTMLElement} */ (event.target);
   const row = /** @type {HTMLElement|null} */ (target.closest("[data-row]"));
   if (!row || target !== row) return;
-  const step = event.key === "ArrowDown" || event.key === "j" ? "nextElementSibling" : event.key === "ArrowUp" || event.key === "k" ? "previousElementSibling" : null;
+  const step =
+    event.key === "ArrowDown" || event.key === "j"
+      ? "nextElementSibling"
+      : event.key === "ArrowUp" || event.key === "k"
+        ? "previousElementSibling"
+        : null;
   if (step) {
     const next = /** @type {HTMLElement|null} */ (row[step]);
     if (!next?.matches("[data-row]")) return;

@@ -1,5 +1,8 @@
 // @ts-check
-/** What a reader may do to services: asked where it hits somebody, told when done, undone where it can be. */
+/**
+ * What a reader may do to services: asked where it hits somebody, told when done, undone where it
+ * can be.
+ */
 
 import { html } from "htm/preact";
 import { signal } from "@preact/signals";
@@ -20,7 +23,9 @@ export const busy = signal(new Set());
 
 /** @param {string} name @param {string} [verb] whether anything, or this, is under way */
 export const isBusy = (name, verb) =>
-  verb ? busy.value.has(`${verb} ${name}`) : [...busy.value].some((task) => task.endsWith(` ${name}`));
+  verb
+    ? busy.value.has(`${verb} ${name}`)
+    : [...busy.value].some((task) => task.endsWith(` ${name}`));
 
 /** @template T @param {string} task @param {() => Promise<T>} work @returns {Promise<T>} */
 async function during(task, work) {
@@ -32,7 +37,10 @@ async function during(task, work) {
   }
 }
 
-/** @type {Record<Verb, {past: string, may: (state: import("../types.js").State) => boolean, title: string}>} */
+/**
+ * @type {Record<Verb, {past: string, may: (state: import("../types.js").State) => boolean, title:
+ *   string}>}
+ */
 const VERBS = {
   start: { past: "Started", may: canStart, title: "Start" },
   stop: { past: "Stopped", may: canStop, title: "Stop" },
@@ -59,7 +67,12 @@ export async function control(verb, services, onDone) {
   const hit = services.filter((service) => may(service.status.state));
   if (hit.length === 0) return;
   const connected = hit.filter((service) => openOf(service) > 0);
-  if (verb !== "start" && connected.length > 0 && !(await confirm(questionOf(title, hit, connected)))) return;
+  if (
+    verb !== "start" &&
+    connected.length > 0 &&
+    !(await confirm(questionOf(title, hit, connected)))
+  )
+    return;
   const results = await Promise.allSettled(
     hit.map((service) =>
       during(`${verb} ${service.name}`, async () => {
@@ -82,12 +95,19 @@ export async function control(verb, services, onDone) {
     get(`/services/${name}`).then(onDone, () => {});
   }
   if (done.length === 0) return;
-  const names = done.length > 3 ? plural(done.length, "service") : list(done.map((service) => service.name));
+  const names =
+    done.length > 3 ? plural(done.length, "service") : list(done.map((service) => service.name));
   const first = /** @type {Service} */ (done[0]);
   if (verb === "stop") {
-    toast({ text: `${past} ${names}`, act: { text: "Start again", run: () => control("start", done, onDone) } });
+    toast({
+      text: `${past} ${names}`,
+      act: { text: "Start again", run: () => control("start", done, onDone) },
+    });
   } else {
-    toast({ text: `${past} ${names}`, ...(done.length === 1 ? { detail: `It listens at ${shownAddress(first)}` } : {}) });
+    toast({
+      text: `${past} ${names}`,
+      ...(done.length === 1 ? { detail: `It listens at ${shownAddress(first)}` } : {}),
+    });
   }
 }
 
@@ -107,15 +127,21 @@ function questionOf(title, hit, connected) {
     title: `${title} ${hit.length} services?`,
     body: `They have ${plural(total, "open connection")} between them.`,
     hits: hit.map(
-      (service) => html`<${Lamp} state=${service.status.state} /><span class="strong">${service.name}</span>
-        <span class="dim push">${openOf(service) ? `${number(openOf(service))} open, ${consequence(service)}` : "nobody connected"}</span>`,
+      (service) =>
+        html`<${Lamp} state=${service.status.state} /><span class="strong">${service.name}</span>
+          <span class="dim push"
+            >${openOf(service) ? `${number(openOf(service))} open, ${consequence(service)}` : "nobody connected"}</span
+          >`,
     ),
     act: `${title} ${hit.length} services`,
     danger: title === "Stop",
   };
 }
 
-/** Delete a service, having said what goes with it; leads to the overview, where it can be undone. @param {Service} service */
+/**
+ * Delete a service, having said what goes with it; leads to the overview, where it can be undone.
+ * @param {Service} service
+ */
 export async function deleteService(service) {
   const open = openOf(service);
   const agreed = await confirm({
@@ -158,11 +184,23 @@ export function offerUndelete(onDone) {
   });
 }
 
-/** Serve exactly one request on a stopped service. @param {Service} service @param {(service: Service) => void} onDone */
+/**
+ * Serve exactly one request on a stopped service.
+ * @param {Service} service
+ * @param {(service: Service) => void} onDone
+ */
 export async function handleOne(service, onDone) {
-  toast({ tone: "info", text: `${service.name} waits for one request`, detail: service.address.endsWith(":0") ? "for 5 s, at the port that it is given now" : `at ${shownAddress(service)}, for 5 s` });
+  toast({
+    tone: "info",
+    text: `${service.name} waits for one request`,
+    detail: service.address.endsWith(":0")
+      ? "for 5 s, at the port that it is given now"
+      : `at ${shownAddress(service)}, for 5 s`,
+  });
   try {
-    await during(`handle ${service.name}`, () => post(`/services/${service.name}/handle-request`, { timeout: 5 }));
+    await during(`handle ${service.name}`, () =>
+      post(`/services/${service.name}/handle-request`, { timeout: 5 }),
+    );
     toast({ text: `${service.name} handled one request` });
   } catch (error) {
     toastError(error, `${service.name} handled no request`);
@@ -174,8 +212,11 @@ export async function handleOne(service, onDone) {
 export async function closeConnection(connection) {
   const { ask } = await import("../components/dialog.js");
   const flow = isDatagram(connection.transport);
-  const acts = [{ text: flow ? "Forget the flow" : "Close (FIN)", value: "close", kind: "danger primary" }];
-  if (connection.transport === "tcp") acts.unshift({ text: "Reset (RST)", value: "reset", kind: "danger" });
+  const acts = [
+    { text: flow ? "Forget the flow" : "Close (FIN)", value: "close", kind: "danger primary" },
+  ];
+  if (connection.transport === "tcp")
+    acts.unshift({ text: "Reset (RST)", value: "reset", kind: "danger" });
   const how = await ask({
     title: `Close connection #${connection.id}?`,
     body: `From ${connection.peer ?? "an unnamed peer"}, to ${connection.service}. ${flow ? "What it still sends begins a new flow." : "Its handler sees the end of the stream."}`,

@@ -5,7 +5,8 @@
 export const boot = JSON.parse(document.getElementById("boot")?.textContent || "{}");
 
 /** @param {string} name */
-const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
+const meta = (name) =>
+  document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
 
 export const csrfToken = meta("csrf-token");
 export const page = document.body.dataset["page"] ?? "";

@@ -29,5 +29,8 @@ function tick() {
 }
 setTimeout(tick, 1000 - (Date.now() % 1000));
 
-/** Seconds since a moment of the contract, as of the last tick. @param {string|null|undefined} when */
+/**
+ * Seconds since a moment of the contract, as of the last tick.
+ * @param {string|null|undefined} when
+ */
 export const age = (when) => (when ? Math.max(0, now.value - Date.parse(when) / 1000) : Number.NaN);

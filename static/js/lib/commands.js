@@ -55,7 +55,8 @@ function printfWord(bytes) {
     if (byte === 10) out += "\\n";
     else if (byte === 13) out += "\\r";
     else if (byte === 9) out += "\\t";
-    else if (char === "\\" || char === "%" || char === "'") out += `\\${byte.toString(8).padStart(3, "0")}`;
+    else if (char === "\\" || char === "%" || char === "'")
+      out += `\\${byte.toString(8).padStart(3, "0")}`;
     else if (byte >= 0x20 && byte < 0x7f) out += char;
     else out += `\\${byte.toString(8).padStart(3, "0")}`;
   }
@@ -119,7 +120,11 @@ export function asPython(service, bytes, timeout) {
   const family = unix ? "AF_UNIX" : host.includes(":") ? "AF_INET6" : "AF_INET";
   const kind = isDatagram(scheme) ? "SOCK_DGRAM" : "SOCK_STREAM";
   const peer = unix ? JSON.stringify(path) : `(${JSON.stringify(host)}, ${port})`;
-  const lines = ["import socket", "", `with socket.socket(socket.${family}, socket.${kind}) as client:`];
+  const lines = [
+    "import socket",
+    "",
+    `with socket.socket(socket.${family}, socket.${kind}) as client:`,
+  ];
   lines.push(`    client.settimeout(${timeout})`);
   if (scheme === "unixgram") lines.push(`    client.bind("/tmp/socketdeck-client.sock")`);
   lines.push(`    client.connect(${peer})`);

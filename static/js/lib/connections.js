@@ -19,7 +19,10 @@
 /** @typedef {"id"|"peer"|"age"|"idle"|"in"|"out"|"state"} SortKey */
 
 export class ConnectionBook {
-  /** @param {string} transport of the service, which an event does not say @param {number} [capacity] */
+  /**
+   * @param {string} transport of the service, which an event does not say
+   * @param {number} [capacity]
+   */
   constructor(transport, capacity = 12_000) {
     this.transport = transport;
     this.capacity = capacity;
@@ -40,10 +43,15 @@ export class ConnectionBook {
     }
   }
 
-  /** Those that the server no longer lists as open are gone. @param {Set<number>} open ids */
-  keepOpen(open) {
+  /**
+   * Those that the server no longer lists as open are gone; what came after `newest` it may not know
+   * yet.
+   * @param {Set<number>} open ids
+   * @param {number} newest the highest id when the list was asked for
+   */
+  keepOpen(open, newest) {
     for (const row of [...this.rows.values()]) {
-      if (row.state === "open" && !open.has(row.id)) this.#drop(row);
+      if (row.state === "open" && row.id <= newest && !open.has(row.id)) this.#drop(row);
     }
   }
 
@@ -59,14 +67,21 @@ export class ConnectionBook {
     const row = this.rows.get(id);
     if (!row) {
       if (event.kind !== "connection.closed") return false;
-      this.#put({ ...blank(event, this.transport), ...closing(event), opened_at: before(event.time, data["duration"] ?? 0) });
+      this.#put({
+        ...blank(event, this.transport),
+        ...closing(event),
+        opened_at: before(event.time, data["duration"] ?? 0),
+      });
       return true;
     }
     if (event.kind === "connection.data") {
       const direction = data["direction"] === "in" ? "in" : "out";
       const length = data["length"] ?? 0;
       row.bytes = { ...row.bytes, [direction]: row.bytes[direction] + length };
-      row.messages = { ...row.messages, [direction]: row.messages[direction] + (data["count"] ?? 1) };
+      row.messages = {
+        ...row.messages,
+        [direction]: row.messages[direction] + (data["count"] ?? 1),
+      };
       row.last_activity = event.time;
       row.last = lastOf(event);
       return true;
@@ -76,23 +91,38 @@ export class ConnectionBook {
       return true;
     }
     if (event.kind === "connection.error") {
-      row.error = { type: data["type"] ?? "", message: data["message"] ?? "", traceback: data["traceback"] ?? null };
+      row.error = {
+        type: data["type"] ?? "",
+        message: data["message"] ?? "",
+        traceback: data["traceback"] ?? null,
+      };
       return true;
     }
     return false;
   }
 
-  /** How many of those that came after `id` a filter shows. @param {number} id @param {"open"|"closed"|"all"} filter */
+  /**
+   * How many of those that came after `id` a filter shows.
+   * @param {number} id
+   * @param {"open"|"closed"|"all"} filter
+   */
   cameSince(id, filter) {
     if (id >= this.newest) return 0;
     let count = 0;
-    for (const row of this.rows.values()) if (row.id > id && (filter === "all" || row.state === filter)) count += 1;
+    for (const row of this.rows.values())
+      if (row.id > id && (filter === "all" || row.state === filter)) count += 1;
     return count;
   }
 
-  /** Only what an event of the past says of last bytes: its counts are in the list already. @param {DeckEvent} event */
+  /**
+   * Only what an event of the past says of last bytes: its counts are in the list already.
+   * @param {DeckEvent} event
+   */
   note(event) {
-    const row = event.kind === "connection.data" && event.connection !== null ? this.rows.get(event.connection) : undefined;
+    const row =
+      event.kind === "connection.data" && event.connection !== null
+        ? this.rows.get(event.connection)
+        : undefined;
     if (row) row.last = lastOf(event);
   }
 
@@ -108,7 +138,11 @@ export class ConnectionBook {
     const found = [];
     for (const row of this.rows.values()) {
       if (filter !== "all" && row.state !== filter) continue;
-      if (wanted && !`${row.id} ${row.peer ?? ""} ${row.close_reason ?? ""}`.toLowerCase().includes(wanted)) continue;
+      if (
+        wanted &&
+        !`${row.id} ${row.peer ?? ""} ${row.close_reason ?? ""}`.toLowerCase().includes(wanted)
+      )
+        continue;
       found.push(row);
     }
     const by = ORDER[key];
@@ -197,7 +231,12 @@ function closing(event) {
 
 /** @param {DeckEvent} event @returns {NonNullable<Row["last"]>} */
 function lastOf({ data }) {
-  return { direction: data["direction"] === "in" ? "in" : "out", length: data["length"] ?? 0, base64: data["data"] ?? null, truncated: Boolean(data["truncated"]) };
+  return {
+    direction: data["direction"] === "in" ? "in" : "out",
+    length: data["length"] ?? 0,
+    base64: data["data"] ?? null,
+    truncated: Boolean(data["truncated"]),
+  };
 }
 
 /** @param {string} time @param {number} seconds */

@@ -22,7 +22,8 @@ export class Deck {
   replace(services) {
     batch(() => {
       const names = services.map((service) => service.name).sort();
-      for (const known of this.services.keys()) if (!names.includes(known)) this.services.delete(known);
+      for (const known of this.services.keys())
+        if (!names.includes(known)) this.services.delete(known);
       for (const service of services) this.put(service);
       if (names.join() !== this.names.value.join()) this.names.value = names;
     });
@@ -58,7 +59,9 @@ export class Deck {
 
   /** @returns {Service[]} */
   all() {
-    return this.names.value.map((name) => /** @type {Signal<Service>} */ (this.services.get(name)).value);
+    return this.names.value.map(
+      (name) => /** @type {Signal<Service>} */ (this.services.get(name)).value,
+    );
   }
 
   /** @param {string} name @returns {Service|undefined} */

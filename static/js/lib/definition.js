@@ -1,10 +1,13 @@
 // @ts-check
-/** A definition between the form and the interface: what is typed, what is sent, what is the default. Pure. */
+/**
+ * A definition between the form and the interface: what is typed, what is sent, what is the
+ * default. Pure.
+ */
 
 import { quoted } from "./commands.js";
 import { fieldsOf, optionsOf, rawOptions } from "./schema.js";
 
-/** @import { Definition, Handler, Schema, Service, FieldError } from "../types.js" */
+/** @import { Definition, Schema, FieldError } from "../types.js" */
 
 /** What the contract says where nothing is said. */
 export const DEFAULTS = Object.freeze({
@@ -55,7 +58,12 @@ export function addressParts(address) {
   const rest = match?.[2] ?? "";
   if (scheme.startsWith("unix")) return { scheme, hostname: "127.0.0.1", port: "0", path: rest };
   const colon = rest.lastIndexOf(":");
-  return { scheme, hostname: rest.slice(0, colon).replace(/^\[|\]$/g, ""), port: rest.slice(colon + 1), path: "" };
+  return {
+    scheme,
+    hostname: rest.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: rest.slice(colon + 1),
+    path: "",
+  };
 }
 
 /** @param {Pick<Form, "scheme"|"hostname"|"port"|"path">} form */
@@ -95,7 +103,10 @@ export function formOf(definition, schema = null) {
       attempts: restart.attempts === null ? "" : String(restart.attempts),
     },
     drain_timeout: String(known.drain_timeout),
-    limits: { backlog: String(known.limits.backlog), max_datagram: String(known.limits.max_datagram) },
+    limits: {
+      backlog: String(known.limits.backlog),
+      max_datagram: String(known.limits.max_datagram),
+    },
     capture: { level: known.capture.level, bytes: String(known.capture.bytes) },
   };
 }
@@ -115,17 +126,25 @@ export function definitionOf(form, schema) {
     const trimmed = String(text).trim();
     if (trimmed === "" && blank !== undefined) return blank;
     const value = Number(trimmed);
-    if (trimmed === "" || !Number.isFinite(value)) errors.push({ pointer, detail: trimmed ? `“${trimmed}” is no number` : "a number is needed here" });
+    if (trimmed === "" || !Number.isFinite(value))
+      errors.push({
+        pointer,
+        detail: trimmed ? `“${trimmed}” is no number` : "a number is needed here",
+      });
     return value;
   };
   const fields = schema ? fieldsOf(schema) : null;
   const made = fields ? optionsOf(fields, form.options) : { options: form.options, errors: {} };
-  for (const [key, detail] of Object.entries(made.errors)) errors.push({ pointer: `/options/${key}`, detail });
-  if (!form.scheme.startsWith("unix") && !/^\d*$/.test(form.port.trim())) errors.push({ pointer: "/address", detail: `“${form.port}” is no port` });
+  for (const [key, detail] of Object.entries(made.errors))
+    errors.push({ pointer: `/options/${key}`, detail });
+  if (!form.scheme.startsWith("unix") && !/^\d*$/.test(form.port.trim()))
+    errors.push({ pointer: "/address", detail: `“${form.port}” is no port` });
   const definition = {
     name: form.name.trim(),
     description: form.description,
-    labels: Object.fromEntries(form.labels.filter(([key]) => key.trim()).map(([key, value]) => [key.trim(), value])),
+    labels: Object.fromEntries(
+      form.labels.filter(([key]) => key.trim()).map(([key, value]) => [key.trim(), value]),
+    ),
     address: addressOf(form),
     concurrency: form.concurrency,
     pool_size: numeric("/pool_size", form.pool_size),
@@ -142,20 +161,34 @@ export function definitionOf(form, schema) {
       attempts: numeric("/restart/attempts", form.restart.attempts, null),
     },
     drain_timeout: numeric("/drain_timeout", form.drain_timeout),
-    limits: { backlog: numeric("/limits/backlog", form.limits.backlog), max_datagram: numeric("/limits/max_datagram", form.limits.max_datagram) },
+    limits: {
+      backlog: numeric("/limits/backlog", form.limits.backlog),
+      max_datagram: numeric("/limits/max_datagram", form.limits.max_datagram),
+    },
     capture: { level: form.capture.level, bytes: numeric("/capture/bytes", form.capture.bytes) },
   };
   return { definition, errors };
 }
 
-/** Only what differs from the defaults: what a person would write. @param {Record<string, any>} definition */
+/**
+ * Only what differs from the defaults: what a person would write.
+ * @param {Record<string, any>} definition
+ */
 export function terse(definition) {
   /** @type {Record<string, any>} */
   const out = {};
   for (const [key, value] of Object.entries(definition)) {
     const fallback = /** @type {Record<string, any>} */ (DEFAULTS)[key];
-    if (fallback !== null && typeof fallback === "object" && value !== null && typeof value === "object" && Object.keys(fallback).length) {
-      const parts = Object.fromEntries(Object.entries(value).filter(([part, inner]) => inner !== fallback[part]));
+    if (
+      fallback !== null &&
+      typeof fallback === "object" &&
+      value !== null &&
+      typeof value === "object" &&
+      Object.keys(fallback).length
+    ) {
+      const parts = Object.fromEntries(
+        Object.entries(value).filter(([part, inner]) => inner !== fallback[part]),
+      );
       if (Object.keys(parts).length) out[key] = parts;
     } else if (JSON.stringify(value) !== JSON.stringify(fallback)) out[key] = value;
   }
@@ -179,10 +212,19 @@ export function asCurl(definition, origin, edits = null) {
   ].join(" \\\n");
 }
 
-/** A name for a new service: the handler's, or that with the next number. @param {string} handler @param {string[]} taken */
+/**
+ * A name for a new service: the handler's, or that with the next number.
+ * @param {string} handler
+ * @param {string[]} taken
+ */
 export function suggestName(handler, taken) {
   const last = handler.split(":").pop() ?? "";
-  const base = last.replace(/Handler$/, "").replace(/([a-z0-9])([A-Z])/g, "$1-$2").toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "");
+  const base = last
+    .replace(/Handler$/, "")
+    .replace(/([a-z0-9])([A-Z])/g, "$1-$2")
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^-+|-+$/g, "");
   if (!base) return "";
   if (!taken.includes(base)) return base;
   for (let next = 2; ; next += 1) if (!taken.includes(`${base}-${next}`)) return `${base}-${next}`;
@@ -197,11 +239,22 @@ export function suggestName(handler, taken) {
 export function placed(refusal) {
   if (refusal.errors.length) return refusal.errors;
   const { status, message } = refusal;
-  const pointer = status !== 409 ? "" : /another name/.test(message) ? "/name" : /:\/\/|address/.test(message) ? "/address" : "";
+  const pointer =
+    status !== 409
+      ? ""
+      : /another name/.test(message)
+        ? "/name"
+        : /:\/\/|address/.test(message)
+          ? "/address"
+          : "";
   return [{ pointer, detail: message }];
 }
 
-/** Errors by pointer, and those that no field of the form stands for. @param {FieldError[]} errors @param {Set<string>} known */
+/**
+ * Errors by pointer, and those that no field of the form stands for.
+ * @param {FieldError[]} errors
+ * @param {Set<string>} known
+ */
 export function sortErrors(errors, known) {
   /** @type {Record<string, string>} */
   const at = {};

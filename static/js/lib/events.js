@@ -48,24 +48,49 @@ export function groupOf(event) {
 
 /** Reasons that are nobody's fault. */
 const QUIET = new Set(["client_closed", "server_closed", "service_stopped", "flow_expired"]);
-const FAULTS = new Set(["handler_error", "tls_error", "io_error", "child_signalled", "child_exited"]);
+const FAULTS = new Set([
+  "handler_error",
+  "tls_error",
+  "io_error",
+  "child_signalled",
+  "child_exited",
+]);
 
-/** How a closed connection is marked: as usual, cut by somebody, or a fault. @param {string|null} reason */
-export const closeTone = (reason) => (!reason || QUIET.has(reason) ? "closed" : FAULTS.has(reason) ? "error" : "cut");
+/**
+ * How a closed connection is marked: as usual, cut by somebody, or a fault.
+ * @param {string|null} reason
+ */
+export const closeTone = (reason) =>
+  !reason || QUIET.has(reason) ? "closed" : FAULTS.has(reason) ? "error" : "cut";
 
 /** @param {DeckEvent} event @returns {Line} */
 export function describe(event) {
   const data = event.data;
   switch (event.kind) {
     case "connection.opened":
-      return { glyph: "opened", tone: "ok", word: "opened", parts: [{ text: data["peer"] ?? "unnamed peer", mono: true, untrusted: true }] };
+      return {
+        glyph: "opened",
+        tone: "ok",
+        word: "opened",
+        parts: [{ text: data["peer"] ?? "unnamed peer", mono: true, untrusted: true }],
+      };
     case "connection.data": {
       const parts = [{ text: size(data["length"] ?? 0), dim: true }];
-      if (data["count"] > 1) parts.push({ text: `${number(data["count"])} messages folded`, dim: true });
+      if (data["count"] > 1)
+        parts.push({ text: `${number(data["count"])} messages folded`, dim: true });
       const incoming = data["direction"] === "in";
       /** @type {Line} */
-      const line = { glyph: incoming ? "in" : "out", tone: incoming ? "in" : "out", word: incoming ? "data in" : "data out", parts };
-      if (typeof data["data"] === "string") line.payload = { base64: data["data"], truncated: Boolean(data["truncated"]) || data["count"] > 1 };
+      const line = {
+        glyph: incoming ? "in" : "out",
+        tone: incoming ? "in" : "out",
+        word: incoming ? "data in" : "data out",
+        parts,
+      };
+      if (typeof data["data"] === "string")
+        line.payload = {
+          base64: data["data"],
+          truncated: Boolean(data["truncated"]) || data["count"] > 1,
+        };
       return line;
     }
     case "connection.closed": {
@@ -77,7 +102,10 @@ export function describe(event) {
         parts: [
           { text: words(data["reason"]) },
           { text: `after ${span(data["duration"] ?? 0)}`, dim: true },
-          { text: `${size(data["bytes"]?.in ?? 0)} in, ${size(data["bytes"]?.out ?? 0)} out`, dim: true },
+          {
+            text: `${size(data["bytes"]?.in ?? 0)} in, ${size(data["bytes"]?.out ?? 0)} out`,
+            dim: true,
+          },
         ],
       };
     }
@@ -86,16 +114,27 @@ export function describe(event) {
         glyph: "denied",
         tone: "warn",
         word: "rejected",
-        parts: [{ text: data["peer"] ?? "", mono: true, untrusted: true }, { text: words(data["reason"]) }],
+        parts: [
+          { text: data["peer"] ?? "", mono: true, untrusted: true },
+          { text: words(data["reason"]) },
+        ],
       };
     case "connection.error":
-      return { glyph: "warn", tone: "bad", word: "error", alarm: true, parts: [{ text: errorText(data), untrusted: true }] };
+      return {
+        glyph: "warn",
+        tone: "bad",
+        word: "error",
+        alarm: true,
+        parts: [{ text: errorText(data), untrusted: true }],
+      };
     case "service.log":
       return {
         glyph: "text",
         tone: data["stream"] === "stderr" ? "warn" : "",
         word: data["stream"] === "stderr" ? "log, stderr" : "log",
-        parts: [{ text: String(data["text"] ?? "").replace(/\n$/, ""), mono: true, untrusted: true }],
+        parts: [
+          { text: String(data["text"] ?? "").replace(/\n$/, ""), mono: true, untrusted: true },
+        ],
       };
     case "service.state":
       return stateLine(data);
@@ -105,18 +144,36 @@ export function describe(event) {
         tone: "warn",
         word: "dropped",
         parts: [
-          { text: data["count"] === null || data["count"] === undefined ? "An unknown number of events" : plural(data["count"], "event") },
+          {
+            text:
+              data["count"] === null || data["count"] === undefined
+                ? "An unknown number of events"
+                : plural(data["count"], "event"),
+          },
           {
             // The live link leaves out what nobody could read; those events are kept. All else is lost.
-            text: data["source"] === "live" ? "not shown here: more than a page can follow" : `lost here${data["source"] ? `, by ${data["source"]}` : ""}`,
+            text:
+              data["source"] === "live"
+                ? "not shown here: more than a page can follow"
+                : `lost here${data["source"] ? `, by ${data["source"]}` : ""}`,
           },
           { text: `seq ${data["from_seq"] ?? "?"} to ${data["to_seq"] ?? event.seq}`, dim: true },
         ],
       };
     case "service.updated":
-      return { glyph: "info", tone: "", word: "updated", parts: [{ text: list((data["changed"] ?? []).map(words)) }] };
+      return {
+        glyph: "info",
+        tone: "",
+        word: "updated",
+        parts: [{ text: list((data["changed"] ?? []).map(words)) }],
+      };
     case "service.created":
-      return { glyph: "info", tone: "", word: "created", parts: [{ text: data["definition"]?.address ?? "", mono: true, dim: true }] };
+      return {
+        glyph: "info",
+        tone: "",
+        word: "created",
+        parts: [{ text: data["definition"]?.address ?? "", mono: true, dim: true }],
+      };
     default:
       return {
         glyph: "info",
@@ -135,7 +192,13 @@ function stateLine(data) {
   if (data["error"]) parts.push({ text: errorText(data["error"]), untrusted: true });
   else if (data["why"]) parts.push({ text: words(data["why"]), dim: true });
   const bad = state === "failed";
-  return { glyph: "power", tone: bad ? "bad" : state === "running" ? "ok" : "", word: "state", alarm: bad, parts };
+  return {
+    glyph: "power",
+    tone: bad ? "bad" : state === "running" ? "ok" : "",
+    word: "state",
+    alarm: bad,
+    parts,
+  };
 }
 
 /** @param {{type?: string, message?: string}|null|undefined} failure */
@@ -147,7 +210,10 @@ export function errorText(failure) {
 function summary(data) {
   return Object.entries(data)
     .filter(([, value]) => value !== null && value !== undefined)
-    .map(([key, value]) => `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
+    .map(
+      ([key, value]) =>
+        `${words(key)} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`,
+    )
     .join(", ")
     .slice(0, 400);
 }

@@ -3,7 +3,10 @@
 
 const SIZE_UNITS = ["B", "KB", "MB", "GB", "TB"];
 
-/** Three significant digits at most, never an exponent: 0, 0.42, 7.5, 38.2, 214, 1,204. @param {number} value */
+/**
+ * Three significant digits at most, never an exponent: 0, 0.42, 7.5, 38.2, 214, 1,204.
+ * @param {number} value
+ */
 export function number(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -102,7 +105,12 @@ export function moment(when) {
   return `${day} ${clock(date)}`;
 }
 
-/** "1 connection", "214 connections". @param {number} count @param {string} one @param {string} [many] */
+/**
+ * "1 connection", "214 connections".
+ * @param {number} count
+ * @param {string} one
+ * @param {string} [many]
+ */
 export function plural(count, one, many = `${one}s`) {
   return `${number(count)} ${count === 1 ? one : many}`;
 }
@@ -113,11 +121,19 @@ export function list(items) {
   return `${items.slice(0, -1).join(", ")} and ${items[items.length - 1]}`;
 }
 
-/** A word of the contract as a person writes it: `handler_error` is "handler error". @param {string|null|undefined} word */
+/**
+ * A word of the contract as a person writes it: `handler_error` is "handler error".
+ * @param {string|null|undefined} word
+ */
 export const words = (word) => (word ?? "").replaceAll("_", " ");
 
-/** The engine's messages begin in lower case; alone on a line they do not. An address stays as it is. @param {string} text */
-export const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
+/**
+ * The engine's messages begin in lower case; alone on a line they do not. An address stays as it
+ * is.
+ * @param {string} text
+ */
+export const sentence = (text) =>
+  /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 
 /** @param {number} value */
 const pad = (value) => String(value).padStart(2, "0");

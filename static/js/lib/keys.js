@@ -3,7 +3,14 @@
 
 const NEXT_WITHIN_MS = 1200;
 
-/** @typedef {{keys: string, does: string, run: (event: KeyboardEvent) => void, group: string}} Shortcut */
+/**
+ * @typedef {{
+ *   keys: string,
+ *   does: string,
+ *   run: (event: KeyboardEvent) => void,
+ *   group: string,
+ * }} Shortcut
+ */
 
 export class Keys {
   constructor() {
@@ -28,7 +35,12 @@ export class Keys {
     };
   }
 
-  /** Only for the list: keys that a component hears itself. @param {string} keys @param {string} does @param {string} group */
+  /**
+   * Only for the list: keys that a component hears itself.
+   * @param {string} keys
+   * @param {string} does
+   * @param {string} group
+   */
   note(keys, does, group) {
     return this.bind(keys, does, () => {}, group);
   }
@@ -38,7 +50,9 @@ export class Keys {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (isTyping(event.target)) return;
     const pair = at - this.beforeAt < NEXT_WITHIN_MS ? `${this.before} ${event.key}` : "";
-    const found = this.shortcuts.findLast((one) => one.keys === pair) ?? this.shortcuts.findLast((one) => one.keys === event.key);
+    const found =
+      this.shortcuts.findLast((one) => one.keys === pair) ??
+      this.shortcuts.findLast((one) => one.keys === event.key);
     this.before = event.key;
     this.beforeAt = at;
     if (!found || found.keys.length === 0) return;
@@ -53,7 +67,10 @@ export function isTyping(target) {
   if (!element?.tagName) return false;
   if (element.isContentEditable || element.closest("dialog")) return true;
   const tag = element.tagName;
-  if (tag === "INPUT") return !["checkbox", "radio", "button"].includes(/** @type {HTMLInputElement} */ (element).type);
+  if (tag === "INPUT")
+    return !["checkbox", "radio", "button"].includes(
+      /** @type {HTMLInputElement} */ (element).type,
+    );
   return tag === "TEXTAREA" || tag === "SELECT";
 }
 

@@ -40,10 +40,18 @@ export class LaneModel {
     this.changes = 0;
   }
 
-  /** Those that are open already. @param {Connection[]} connections newest first */
+  /**
+   * Those that are open already; known ones stay as they are.
+   * @param {Connection[]} connections newest first
+   */
   load(connections) {
     for (const connection of [...connections].reverse()) {
-      const bar = this.#open(connection.id, connection.peer, Date.parse(connection.opened_at) / 1000);
+      if (this.bars.has(connection.id)) continue;
+      const bar = this.#open(
+        connection.id,
+        connection.peer,
+        Date.parse(connection.opened_at) / 1000,
+      );
       bar.bytesIn = connection.bytes.in;
       bar.bytesOut = connection.bytes.out;
     }
@@ -76,25 +84,48 @@ export class LaneModel {
     } else if (event.kind === "connection.error") {
       bar.failed = true;
     } else if (event.kind === "connection.closed") {
-      bar.closed = at;
-      bar.reason = data["reason"] ?? null;
-      bar.tone = closeTone(bar.reason);
-      if (this.free[bar.lane] === Number.POSITIVE_INFINITY) this.free[bar.lane] = at + GAP_SECONDS;
+      this.#close(bar, at, data["reason"] ?? null);
+    }
+  }
+
+  /**
+   * Those that the server no longer lists as open have ended, nobody knows how; what came after
+   * `newest` it may not know yet.
+   * @param {Set<number>} open ids
+   * @param {number} newest the highest id when the list was asked for
+   * @param {number} at when they are known to have ended, in seconds
+   */
+  keepOpen(open, newest, at) {
+    for (const bar of this.bars.values()) {
+      if (bar.closed === Number.POSITIVE_INFINITY && bar.id <= newest && !open.has(bar.id))
+        this.#close(bar, at, null);
     }
   }
 
   /** Forget what is out of every view. @param {number} now seconds */
   trim(now) {
     const horizon = now - LONGEST_VIEW_SECONDS;
-    for (const [id, bar] of this.bars) if (bar.closed < horizon || this.bars.size > BARS) this.bars.delete(id);
-    while (this.free.length && /** @type {number} */ (this.free[this.free.length - 1]) < horizon) this.free.pop();
+    for (const [id, bar] of this.bars)
+      if (bar.closed < horizon || this.bars.size > BARS) this.bars.delete(id);
+    while (this.free.length && /** @type {number} */ (this.free[this.free.length - 1]) < horizon)
+      this.free.pop();
   }
 
   /** The bars of a stretch of time. @param {number} from @param {number} to seconds */
   within(from, to) {
     const found = [];
-    for (const bar of this.bars.values()) if (bar.closed >= from && bar.opened <= to) found.push(bar);
+    for (const bar of this.bars.values())
+      if (bar.closed >= from && bar.opened <= to) found.push(bar);
     return found;
+  }
+
+  /** @param {Bar} bar @param {number} at @param {string|null} reason */
+  #close(bar, at, reason) {
+    bar.closed = at;
+    bar.reason = reason;
+    bar.tone = closeTone(reason);
+    if (this.free[bar.lane] === Number.POSITIVE_INFINITY) this.free[bar.lane] = at + GAP_SECONDS;
+    this.changes += 1;
   }
 
   /** @param {number} id @param {string|null} peer @param {number} at @returns {Bar} */
@@ -103,12 +134,30 @@ export class LaneModel {
     if (lane < 0) lane = this.free.length;
     this.free[lane] = Number.POSITIVE_INFINITY;
     /** @type {Bar} */
-    const bar = { id, lane, peer: peer ?? "unnamed", opened: at, closed: Number.POSITIVE_INFINITY, reason: null, tone: "closed", failed: false, bytesIn: 0, bytesOut: 0, times: [], sizes: [] };
+    const bar = {
+      id,
+      lane,
+      peer: peer ?? "unnamed",
+      opened: at,
+      closed: Number.POSITIVE_INFINITY,
+      reason: null,
+      tone: "closed",
+      failed: false,
+      bytesIn: 0,
+      bytesOut: 0,
+      times: [],
+      sizes: [],
+    };
     this.bars.set(id, bar);
     this.changes += 1;
     return bar;
   }
 }
 
-/** How high a tick stands: by the logarithm of its bytes, so that 1 and 64 K both show. @param {number} bytes @param {number} most */
-export const tickHeight = (bytes, most) => Math.min(most, 1.5 + Math.log10(1 + Math.abs(bytes)) * (most - 1.5) * 0.22);
+/**
+ * How high a tick stands: by the logarithm of its bytes, so that 1 and 64 K both show.
+ * @param {number} bytes
+ * @param {number} most
+ */
+export const tickHeight = (bytes, most) =>
+  Math.min(most, 1.5 + Math.log10(1 + Math.abs(bytes)) * (most - 1.5) * 0.22);

@@ -1,5 +1,8 @@
 // @ts-check
-/** The last minute of every service and of all together, sampled each second, kept from page to page. */
+/**
+ * The last minute of every service and of all together, sampled each second, kept from page to
+ * page.
+ */
 
 import { Meter } from "./series.js";
 import { carried } from "./memory.js";
@@ -28,7 +31,10 @@ export class DeckMeters {
     /** @type {Map<string, Meter>} */
     this.services = new Map();
     this.total = new Meter(["connections", "in", "out", "events"], ["open", "running", "failed"]);
-    /** All that was ever counted, whether its service is still there or not. @type {Record<string, number>} */
+    /**
+     * All that was ever counted, whether its service is still there or not.
+     * @type {Record<string, number>}
+     */
     this.sums = { connections: 0, in: 0, out: 0 };
     this.sampled = false;
   }
@@ -43,7 +49,11 @@ export class DeckMeters {
     return meter;
   }
 
-  /** @param {number} now seconds @param {Service[]} services @param {number} seq the last event's */
+  /**
+   * @param {number} now seconds
+   * @param {Service[]} services
+   * @param {number} seq the last event's
+   */
   sample(now, services, seq) {
     let open = 0;
     let running = 0;
@@ -69,8 +79,14 @@ export class DeckMeters {
   }
 
   save() {
-    const services = [...this.services].slice(0, KEPT_SERVICES).map(([name, meter]) => [name, meter.snapshot()]);
-    carried.set("meters", { sums: this.sums, total: this.total.snapshot(), services: Object.fromEntries(services) });
+    const services = [...this.services]
+      .slice(0, KEPT_SERVICES)
+      .map(([name, meter]) => [name, meter.snapshot()]);
+    carried.set("meters", {
+      sums: this.sums,
+      total: this.total.snapshot(),
+      services: Object.fromEntries(services),
+    });
   }
 
   /** Go on where the last page left off. */
@@ -80,7 +96,8 @@ export class DeckMeters {
     if (!saved?.total || Date.now() / 1000 - saved.total.at > 600) return meters;
     meters.sums = saved.sums;
     meters.total.restore(saved.total);
-    for (const [name, snapshot] of Object.entries(saved.services)) meters.of(name).restore(/** @type {any} */ (snapshot));
+    for (const [name, snapshot] of Object.entries(saved.services))
+      meters.of(name).restore(/** @type {any} */ (snapshot));
     meters.sampled = true;
     return meters;
   }

@@ -15,7 +15,10 @@
  */
 
 /** ASCII's own names (RFC 20). */
-const C0 = "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
+const C0 =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(
+    " ",
+  );
 
 const REPLACEMENT = "�";
 
@@ -96,7 +99,8 @@ export function visible(text, how = {}) {
     if (last && !last.control) last.text += shown;
     else pieces.push({ text: shown, control: false });
   };
-  const control = (/** @type {string} */ shown, /** @type {string} */ name) => pieces.push({ text: shown, control: true, name });
+  const control = (/** @type {string} */ shown, /** @type {string} */ name) =>
+    pieces.push({ text: shown, control: true, name });
   for (const char of text) {
     const code = /** @type {number} */ (char.codePointAt(0));
     if (code < 0x20) {
@@ -115,12 +119,28 @@ export function visible(text, how = {}) {
 }
 
 /** The same as one string, where a component is not at hand. @param {string} text */
-export const visibleText = (text) => visible(text).map((piece) => piece.text).join("");
+export const visibleText = (text) =>
+  visible(text)
+    .map((piece) => piece.text)
+    .join("");
 
-/** Length of the UTF-8 character at `at`, 0 where there is none. @param {Uint8Array} bytes @param {number} at */
+/**
+ * Length of the UTF-8 character at `at`, 0 where there is none.
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ */
 function characterLength(bytes, at) {
   const lead = bytes[at] ?? 0;
-  const length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const length =
+    lead < 0x80
+      ? 1
+      : lead >= 0xc2 && lead < 0xe0
+        ? 2
+        : lead >= 0xe0 && lead < 0xf0
+          ? 3
+          : lead >= 0xf0 && lead < 0xf5
+            ? 4
+            : 0;
   if (length < 2) return length;
   if (at + length > bytes.length) return 0;
   try {
@@ -200,7 +220,9 @@ export function hexRows(bytes) {
     rows.push({
       offset: at.toString(16).padStart(4, "0"),
       hex: `${left}${right ? `  ${right}` : ""}`.padEnd(48),
-      text: Array.from(row, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·")).join(""),
+      text: Array.from(row, (byte) =>
+        byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·",
+      ).join(""),
     });
   }
   return rows;

@@ -46,7 +46,12 @@ export class Ring {
     return this.at(this.items.length - 1);
   }
 
-  /** Items from `start` up to `end`, oldest first. @param {number} [start] @param {number} [end] @returns {T[]} */
+  /**
+   * Items from `start` up to `end`, oldest first.
+   * @param {number} [start]
+   * @param {number} [end]
+   * @returns {T[]}
+   */
   slice(start = 0, end = this.items.length) {
     const found = [];
     for (let at = Math.max(0, start); at < Math.min(end, this.items.length); at += 1) {

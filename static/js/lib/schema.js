@@ -30,7 +30,11 @@ function resolved(schema, root) {
       const found = $ref
         .replace(/^#\//, "")
         .split("/")
-        .reduce((/** @type {any} */ node, /** @type {string} */ part) => node?.[part.replaceAll("~1", "/").replaceAll("~0", "~")], root);
+        .reduce(
+          (/** @type {any} */ node, /** @type {string} */ part) =>
+            node?.[part.replaceAll("~1", "/").replaceAll("~0", "~")],
+          root,
+        );
       at = { ...(found ?? {}), ...beside };
     } else if (Array.isArray(at["allOf"]) && at["allOf"].length === 1) {
       const { allOf, ...beside } = at;
@@ -44,16 +48,26 @@ function resolved(schema, root) {
 export function fieldsOf(schema) {
   const properties = schema?.["properties"] ?? {};
   const required = new Set(schema?.["required"] ?? []);
-  return Object.entries(properties).map(([key, raw]) => fieldOf(key, raw, /** @type {Schema} */ (schema), required.has(key)));
+  return Object.entries(properties).map(([key, raw]) =>
+    fieldOf(key, raw, /** @type {Schema} */ (schema), required.has(key)),
+  );
 }
 
-/** @param {string} key @param {Schema} raw @param {Schema} root @param {boolean} required @returns {OptionField} */
+/**
+ * @param {string} key
+ * @param {Schema} raw
+ * @param {Schema} root
+ * @param {boolean} required
+ * @returns {OptionField}
+ */
 function fieldOf(key, raw, root, required) {
   let schema = resolved(raw, root);
   let nullable = false;
   const branches = schema["anyOf"] ?? schema["oneOf"];
   if (Array.isArray(branches)) {
-    const solid = branches.map((branch) => resolved(branch, root)).filter((branch) => branch["type"] !== "null");
+    const solid = branches
+      .map((branch) => resolved(branch, root))
+      .filter((branch) => branch["type"] !== "null");
     nullable = solid.length < branches.length;
     if (solid.length === 1) schema = { ...solid[0], ...without(schema, "anyOf", "oneOf") };
   } else if (Array.isArray(schema["type"])) {
@@ -71,27 +85,46 @@ function fieldOf(key, raw, root, required) {
     required,
     fallback: "default" in raw ? raw["default"] : schema["default"],
     choices: schema["enum"] ?? ("const" in schema ? [schema["const"]] : []),
-    minimum: schema["minimum"] ?? (schema["exclusiveMinimum"] !== undefined && kind === "integer" ? schema["exclusiveMinimum"] + 1 : schema["exclusiveMinimum"]),
-    maximum: schema["maximum"] ?? (schema["exclusiveMaximum"] !== undefined && kind === "integer" ? schema["exclusiveMaximum"] - 1 : schema["exclusiveMaximum"]),
-    long: kind === "string" && !nullable && (Number(schema["maxLength"] ?? 0) >= 1000 || String(schema["default"] ?? "").includes("\n")),
+    minimum:
+      schema["minimum"] ??
+      (schema["exclusiveMinimum"] !== undefined && kind === "integer"
+        ? schema["exclusiveMinimum"] + 1
+        : schema["exclusiveMinimum"]),
+    maximum:
+      schema["maximum"] ??
+      (schema["exclusiveMaximum"] !== undefined && kind === "integer"
+        ? schema["exclusiveMaximum"] - 1
+        : schema["exclusiveMaximum"]),
+    long:
+      kind === "string" &&
+      !nullable &&
+      (Number(schema["maxLength"] ?? 0) >= 1000 || String(schema["default"] ?? "").includes("\n")),
   };
 }
 
 /** @param {Schema} schema @param {...string} keys */
-const without = (schema, ...keys) => Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
+const without = (schema, ...keys) =>
+  Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
 
 /** @param {Schema} schema @param {Schema} root @returns {OptionField["kind"]} */
 function kindOf(schema, root) {
   if (schema["enum"] || "const" in schema) return "enum";
   const type = schema["type"];
-  if (type === "string" || type === "integer" || type === "number" || type === "boolean") return type;
-  if (type === "array" && resolved(schema["items"] ?? {}, root)["type"] === "string") return "strings";
+  if (type === "string" || type === "integer" || type === "number" || type === "boolean")
+    return type;
+  if (type === "array" && resolved(schema["items"] ?? {}, root)["type"] === "string")
+    return "strings";
   return "json";
 }
 
-/** What a form holds for a value: text for what is typed, the thing itself for the rest. @param {OptionField} field @param {any} value */
+/**
+ * What a form holds for a value: text for what is typed, the thing itself for the rest.
+ * @param {OptionField} field
+ * @param {any} value
+ */
 export function rawOf(field, value) {
-  if (value === undefined) return field.kind === "boolean" ? false : field.kind === "strings" ? [] : "";
+  if (value === undefined)
+    return field.kind === "boolean" ? false : field.kind === "strings" ? [] : "";
   if (value === null) return field.kind === "strings" ? [] : field.kind === "enum" ? null : "";
   if (field.kind === "integer" || field.kind === "number") return String(value);
   if (field.kind === "json") return JSON.stringify(value, null, 2);
@@ -113,7 +146,11 @@ export function valueOf(field, raw) {
     case "strings":
       return { value: raw };
     case "string":
-      return blank && field.nullable ? { value: null } : blank && field.required && field.fallback === undefined ? {} : { value: raw };
+      return blank && field.nullable
+        ? { value: null }
+        : blank && field.required && field.fallback === undefined
+          ? {}
+          : { value: raw };
     case "json":
       if (blank) return field.nullable ? { value: null } : {};
       try {
@@ -131,8 +168,10 @@ function numberOf(field, text) {
   const value = Number(text);
   if (!Number.isFinite(value)) return { error: `“${text}” is no number` };
   if (field.kind === "integer" && !Number.isInteger(value)) return { error: "a whole number" };
-  if (field.minimum !== undefined && value < field.minimum) return { error: `at least ${field.minimum}` };
-  if (field.maximum !== undefined && value > field.maximum) return { error: `at most ${field.maximum}` };
+  if (field.minimum !== undefined && value < field.minimum)
+    return { error: `at least ${field.minimum}` };
+  if (field.maximum !== undefined && value > field.maximum)
+    return { error: `at most ${field.maximum}` };
   return { value };
 }
 
@@ -149,11 +188,17 @@ export function optionsOf(fields, raw) {
   for (const field of fields) {
     const { value, error } = valueOf(field, raw[field.key]);
     if (error) errors[field.key] = error;
-    else if (value !== undefined && JSON.stringify(value) !== JSON.stringify(field.fallback)) options[field.key] = value;
+    else if (value !== undefined && JSON.stringify(value) !== JSON.stringify(field.fallback))
+      options[field.key] = value;
   }
   return { options, errors };
 }
 
 /** @param {OptionField[]} fields @param {Record<string, any>} options */
 export const rawOptions = (fields, options) =>
-  Object.fromEntries(fields.map((field) => [field.key, rawOf(field, field.key in options ? options[field.key] : field.fallback)]));
+  Object.fromEntries(
+    fields.map((field) => [
+      field.key,
+      rawOf(field, field.key in options ? options[field.key] : field.fallback),
+    ]),
+  );

@@ -85,7 +85,8 @@ export class Meter {
         const value = values[name] ?? 0;
         const before = this.before[name] ?? 0;
         const grown = value >= before ? value - before : value;
-        for (let step = 0; step < steps; step += 1) this.of(name).push(grown / Math.max(elapsed, 0.001));
+        for (let step = 0; step < steps; step += 1)
+          this.of(name).push(grown / Math.max(elapsed, 0.001));
       }
       for (const name of this.levels) {
         for (let step = 0; step < steps; step += 1) this.of(name).push(values[name] ?? Number.NaN);
@@ -103,7 +104,9 @@ export class Meter {
       values: Object.fromEntries(
         Object.entries(this.series).map(([name, series]) => [
           name,
-          Array.from(series.values, (value) => (Number.isNaN(value) ? null : Number(value.toPrecision(4)))),
+          Array.from(series.values, (value) =>
+            Number.isNaN(value) ? null : Number(value.toPrecision(4)),
+          ),
         ]),
       ),
     };
@@ -133,7 +136,8 @@ export function sparkPaths(values, height, floor = 0) {
   let line = "";
   let ground = "";
   let start = -1;
-  const y = (/** @type {number} */ value) => (top > 0 ? height - (value / top) * height : height).toFixed(1);
+  const y = (/** @type {number} */ value) =>
+    (top > 0 ? height - (value / top) * height : height).toFixed(1);
   for (let at = 0; at <= values.length; at += 1) {
     const value = values[at];
     if (value === undefined || Number.isNaN(value)) {

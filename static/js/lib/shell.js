@@ -30,7 +30,11 @@ export function open(tree) {
   keys.bind("g h", "Go to the handlers", go("/handlers"));
   keys.bind("n", "New service", go("/services/new"));
   keys.bind("?", "This list", showKeys);
-  keys.bind("j", "Into the table", () => /** @type {HTMLElement|null} */ (document.querySelector("tbody [data-row], .tail [data-row]"))?.focus());
+  keys.bind("j", "Into the table", () =>
+    /** @type {HTMLElement|null} */ (
+      document.querySelector("tbody [data-row], .tail [data-row]")
+    )?.focus(),
+  );
   keys.note("↑ ↓", "Move in a table", "Everywhere");
   keys.note("Enter", "Open the row", "Everywhere");
   keys.note("Escape", "Close, leave, clear", "Everywhere");

@@ -38,7 +38,12 @@ export const urgency = (state) =>
   state === "failed" ? 0 : state === "backoff" ? 1 : isUp(state) || ENDING.has(state) ? 2 : 3;
 
 /** @type {Record<string, string>} */
-const CLASS_OF = { tcp: "TCPServer", udp: "UDPServer", unix: "UnixStreamServer", unixgram: "UnixDatagramServer" };
+const CLASS_OF = {
+  tcp: "TCPServer",
+  udp: "UDPServer",
+  unix: "UnixStreamServer",
+  unixgram: "UnixDatagramServer",
+};
 
 /** @param {string} address */
 export const schemeOf = (address) => address.slice(0, Math.max(0, address.indexOf("://")));
@@ -46,7 +51,10 @@ export const schemeOf = (address) => address.slice(0, Math.max(0, address.indexO
 /** Whether messages, not a stream, go over it. @param {string} scheme */
 export const isDatagram = (scheme) => scheme === "udp" || scheme === "unixgram";
 
-/** The classes of socketserver that a definition amounts to. @param {Pick<Service, "address"|"concurrency"|"pool_size">} service */
+/**
+ * The classes of socketserver that a definition amounts to.
+ * @param {Pick<Service, "address"|"concurrency"|"pool_size">} service
+ */
 export function serverClass(service) {
   const base = CLASS_OF[schemeOf(service.address)] ?? "BaseServer";
   if (service.concurrency === "threading") return `ThreadingMixIn, ${base}`;

@@ -23,7 +23,10 @@ export class Tail {
     this.hidden = new Set();
     /** @type {number|null} */
     this.connection = null;
-    /** Who holds it still: the reader by the button, or by having scrolled up. @type {"button"|"scroll"|null} */
+    /**
+     * Who holds it still: the reader by the button, or by having scrolled up.
+     * @type {"button"|"scroll"|null}
+     */
     this.paused = null;
     /** How many that would be shown came since. */
     this.missed = 0;
@@ -41,11 +44,15 @@ export class Tail {
       if (!this.paused) this.shown.push(event);
     }
     if (this.paused) this.missed += wanted;
-    else if (this.shown.length > this.capacity * 1.1) this.shown.splice(0, this.shown.length - this.capacity);
+    else if (this.shown.length > this.capacity * 1.1)
+      this.shown.splice(0, this.shown.length - this.capacity);
     if (events.length) this.#changed();
   }
 
-  /** Put what happened before the first event in front of it. @param {DeckEvent[]} events in any order */
+  /**
+   * Put what happened before the first event in front of it.
+   * @param {DeckEvent[]} events in any order
+   */
   seed(events) {
     const first = this.ring.at(0)?.seq ?? Number.POSITIVE_INFINITY;
     const later = this.ring.slice();
@@ -95,7 +102,12 @@ export class Tail {
 
   /** @param {DeckEvent} event */
   #wants(event) {
-    if (this.connection !== null && event.connection !== this.connection && event.kind !== "events.dropped") return false;
+    if (
+      this.connection !== null &&
+      event.connection !== this.connection &&
+      event.kind !== "events.dropped"
+    )
+      return false;
     const group = groupOf(event);
     return group === null || !this.hidden.has(group);
   }

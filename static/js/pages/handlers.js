@@ -1,5 +1,8 @@
 // @ts-check
-/** The catalogue: what a service can serve, what of the reader's own does not import, and how to write one. */
+/**
+ * The catalogue: what a service can serve, what of the reader's own does not import, and how to
+ * write one.
+ */
 
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
@@ -38,17 +41,29 @@ const FILTERS = {
 };
 
 function Handlers() {
-  const [listing, setListing] = useState(/** @type {{items: Handler[], errors: Broken[]}} */ ({ items: boot.items, errors: boot.errors ?? [] }));
+  const [listing, setListing] = useState(
+    /** @type {{items: Handler[], errors: Broken[]}} */ ({
+      items: boot.items,
+      errors: boot.errors ?? [],
+    }),
+  );
   const [filter, setFilter] = useState("all");
   const [busy, setBusy] = useState(false);
   const own = listing.items.filter((handler) => handler.source !== "builtin");
-  const builtin = listing.items.filter((handler) => handler.source === "builtin" && /** @type {(handler: Handler) => boolean} */ (FILTERS[filter])(handler));
+  const builtin = listing.items.filter(
+    (handler) =>
+      handler.source === "builtin" &&
+      /** @type {(handler: Handler) => boolean} */ (FILTERS[filter])(handler),
+  );
   const again = async () => {
     setBusy(true);
     try {
       const answer = await get("/handlers");
       setListing({ items: answer.items, errors: answer.errors ?? [] });
-      toast({ text: "Read the folder again", detail: `${plural(answer.items.filter((/** @type {Handler} */ one) => one.source === "file").length, "class", "classes")} found` });
+      toast({
+        text: "Read the folder again",
+        detail: `${plural(answer.items.filter((/** @type {Handler} */ one) => one.source === "file").length, "class", "classes")} found`,
+      });
     } catch (error) {
       toastError(error, "Reading the folder failed");
     }
@@ -63,19 +78,35 @@ function Handlers() {
             ${listing.errors.length > 0 && html`<span class="tag bad">${plural(listing.errors.length, "file")} broken</span>`}
             <${Button} small icon="restart" class="push" busy=${busy} onClick=${again}>Read the folder again</${Button}></div>
           ${listing.errors.map(
-            (error) => html`<div class="broken stack" key=${error.file}>
-              <div class="row"><span class="bad"><${Icon} name="warn" /></span><span class="mono strong">${error.file}</span><span class="dim">does not import</span></div>
-              <p class="bad">${error.message}</p>
-              ${error.traceback && html`<${Trace} text=${error.traceback} />`}
-            </div>`,
+            (error) =>
+              html`<div class="broken stack" key=${error.file}>
+                <div class="row">
+                  <span class="bad"><${Icon} name="warn" /></span
+                  ><span class="mono strong">${error.file}</span
+                  ><span class="dim">does not import</span>
+                </div>
+                <p class="bad">${error.message}</p>
+                ${error.traceback && html`<${Trace} text=${error.traceback} />`}
+              </div>`,
           )}
-          ${own.length > 0
-            ? html`<ul class="own">${own.map((handler) => html`<${Own} key=${handler.name} handler=${handler} />`)}</ul>`
-            : listing.errors.length === 0 && html`<div class="card-body dim">No classes yet. A Python file in the handlers folder is enough; beside is one.</div>`}
+          ${
+            own.length > 0
+              ? html`<ul class="own">
+                  ${own.map((handler) => html`<${Own} key=${handler.name} handler=${handler} />`)}
+                </ul>`
+              : listing.errors.length === 0 &&
+                html`<div class="card-body dim">
+                  No classes yet. A Python file in the handlers folder is enough; beside is one.
+                </div>`
+          }
         </section>
         <section class="card" aria-label="Catalogue">
           <div class="card-head"><h2>Catalogue<span class="count">${builtin.length}</span></h2>
-            <${Segment} label="Show" value=${filter} onChange=${setFilter} options=${[{ value: "all", text: "All" }, { value: "stream", text: "Streams" }, { value: "datagram", text: "Datagrams" }]} /></div>
+            <${Segment} label="Show" value=${filter} onChange=${setFilter} options=${[
+              { value: "all", text: "All" },
+              { value: "stream", text: "Streams" },
+              { value: "datagram", text: "Datagrams" },
+            ]} /></div>
           <div class="catalogue">${builtin.map((handler) => html`<${Entry} key=${handler.name} handler=${handler} />`)}</div>
         </section>
       </div>
@@ -110,11 +141,27 @@ function Entry({ handler }) {
   return html`<article class="handler">
     <h3><code>${handler.name}</code><span class="faint">${handler.title}</span></h3>
     <p><${Prose} text=${handler.description} /></p>
-    ${fields.length > 0 &&
-    html`<details class="trace"><summary><${Icon} name="right" class="small turns" />${plural(fields.length, "option")}</summary>
-      <table class="options"><tbody>${fields.map(
-        (field) => html`<tr key=${field.key}><td class="mono">${field.key}</td><td class="d">${field.description}${shownDefault(field.fallback) && html` <span class="faint mono">= ${shownDefault(field.fallback)}</span>`}</td></tr>`,
-      )}</tbody></table></details>`}
+    ${
+      fields.length > 0 &&
+      html`<details class="trace">
+        <summary>
+          <${Icon} name="right" class="small turns" />${plural(fields.length, "option")}
+        </summary>
+        <table class="options">
+          <tbody>
+            ${fields.map(
+              (field) =>
+                html`<tr key=${field.key}>
+                  <td class="mono">${field.key}</td>
+                  <td class="d">
+                    ${field.description}${shownDefault(field.fallback) && html` <span class="faint mono">= ${shownDefault(field.fallback)}</span>`}
+                  </td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </details>`
+    }
     <div class="foot"><span class="can mono faint">${handler.transports.join(" ")}</span>
       ${handler.shares_state && html`<span class="tag line">shares state</span>`}
       <${Button} small class="push" href=${`/services/new?handler=${encodeURIComponent(handler.name)}`} label=${`Use it: ${handler.name}`}>Use it</${Button}></div>

@@ -4,7 +4,8 @@
 import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, get, post } from "../api.js";
-import { DefinitionForm, POINTERS, useHandler } from "../components/definition-form.js";
+import { useHandler } from "../components/definition/checked.js";
+import { DefinitionForm, POINTERS } from "../components/definition/form.js";
 import { Button } from "../components/kit.js";
 import { SameAs } from "../components/same-as.js";
 import { toastError } from "../components/toast.js";
@@ -42,10 +43,16 @@ function NewService() {
   const schema = checked.handler?.options_schema ?? null;
   const made = useMemo(() => definitionOf(form, schema), [form, schema]);
   const fields = fieldsOf(schema).map((field) => `/options/${field.key}`);
-  const sorted = useMemo(() => sortErrors(errors, new Set([...POINTERS, ...fields, ...(schema ? [] : ["/options"])])), [errors]);
+  const sorted = useMemo(
+    () => sortErrors(errors, new Set([...POINTERS, ...fields, ...(schema ? [] : ["/options"])])),
+    [errors],
+  );
 
   useEffect(() => {
-    get("/services?limit=500").then((answer) => setTaken(answer.items.map((/** @type {Service} */ service) => service.name)), () => {});
+    get("/services?limit=500").then(
+      (answer) => setTaken(answer.items.map((/** @type {Service} */ service) => service.name)),
+      () => {},
+    );
   }, []);
   useEffect(() => {
     if (!named) setForm((before) => ({ ...before, name: suggestName(before.handler, taken) }));
@@ -54,7 +61,8 @@ function NewService() {
   const set = (/** @type {Partial<Form>} */ change) => {
     if ("name" in change) setNamed(change.name !== "");
     // A field that was touched is no longer wrong until the server says so again.
-    if (errors.length) setErrors((before) => before.filter((error) => !touches(change, error.pointer)));
+    if (errors.length)
+      setErrors((before) => before.filter((error) => !touches(change, error.pointer)));
     setForm((before) => ({ ...before, ...change }));
   };
 
@@ -73,17 +81,30 @@ function NewService() {
     return undefined;
   };
 
-  return html`
-    <header class="page-head"><h1>New service</h1><span class="sub">what to serve, where, and how</span></header>
+  return html` <header class="page-head">
+      <h1>New service</h1>
+      <span class="sub">what to serve, where, and how</span>
+    </header>
     <div class="beside">
-      <form class="stack" onSubmit=${(/** @type {Event} */ event) => {
-        event.preventDefault();
-        create(true);
-      }}>
-        <${DefinitionForm} form=${form} set=${set} handlers=${handlers} checked=${checked} errors=${sorted.at} elsewhere=${sorted.elsewhere} foot=${html`
+      <form
+        class="stack"
+        onSubmit=${(/** @type {Event} */ event) => {
+          event.preventDefault();
+          create(true);
+        }}
+      >
+        <${DefinitionForm}
+          form=${form}
+          set=${set}
+          handlers=${handlers}
+          checked=${checked}
+          errors=${sorted.at}
+          elsewhere=${sorted.elsewhere}
+          foot=${html`
           <${Button} kind="primary" icon="play" type="submit" busy=${busy === "start"} disabled=${busy !== ""}>Create and start</${Button}>
           <${Button} busy=${busy === "create"} disabled=${busy !== ""} onClick=${() => create(false)}>Create only</${Button}>
-          <span class="push"></span><${Button} kind="quiet" href="/">Cancel</${Button}>`} />
+          <span class="push"></span><${Button} kind="quiet" href="/">Cancel</${Button}>`}
+        />
       </form>
       <${SameAs} definition=${made.definition} />
     </div>`;
@@ -92,7 +113,8 @@ function NewService() {
 /** @param {Record<string, any>} change @param {string} pointer */
 function touches(change, pointer) {
   const first = pointer.split("/")[1] ?? "";
-  if (first === "address") return ["scheme", "hostname", "port", "path"].some((key) => key in change);
+  if (first === "address")
+    return ["scheme", "hostname", "port", "path"].some((key) => key in change);
   return first in change || pointer === "";
 }
 

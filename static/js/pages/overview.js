@@ -32,7 +32,8 @@ const isNew =
   preference.get("welcome", "new") !== "dismissed" &&
   deck.names.value.length > 0 &&
   deck.names.value.length <= STARTERS * 2 &&
-  (preference.get("welcome", "new") === "open" || deck.all().every((service) => service.status.connections.total === 0));
+  (preference.get("welcome", "new") === "open" ||
+    deck.all().every((service) => service.status.connections.total === 0));
 if (isNew) preference.set("welcome", "open");
 
 /** What the first steps show: the classic first server first. */
@@ -55,16 +56,24 @@ const asRate = (value) => {
   return [text, unit && `${unit}/s`];
 };
 
-/** What the server reckoned, until a first sample is there. @param {"connections"|"bytes_in"|"bytes_out"} key */
-const reckoned = (key) => deck.all().reduce((sum, service) => sum + (service.status.rates["10s"]?.[key] ?? 0), 0);
+/**
+ * What the server reckoned, until a first sample is there.
+ * @param {"connections"|"bytes_in"|"bytes_out"} key
+ */
+const reckoned = (key) =>
+  deck.all().reduce((sum, service) => sum + (service.status.rates["10s"]?.[key] ?? 0), 0);
 
 function OverviewFigures() {
   void deck.version.value;
   void now.value;
   const services = deck.all();
   const total = meters.total;
-  const running = services.filter((one) => one.status.state === "running" || one.status.state === "suspended").length;
-  const failed = services.filter((one) => one.status.state === "failed" || one.status.state === "backoff").length;
+  const running = services.filter(
+    (one) => one.status.state === "running" || one.status.state === "suspended",
+  ).length;
+  const failed = services.filter(
+    (one) => one.status.state === "failed" || one.status.state === "backoff",
+  ).length;
   const recent = (/** @type {string} */ name, /** @type {number} */ otherwise) => {
     const mean = total.of(name).mean(3);
     return Number.isNaN(mean) ? otherwise : mean;
@@ -87,11 +96,17 @@ function Overview() {
     <h1 class="sr">Overview</h1>
     <${LinkNotice} />
     <${OverviewFigures} />
-    ${welcome &&
-    html`<${Welcome} services=${starters()} put=${put} onDismiss=${() => {
-      preference.set("welcome", "dismissed");
-      setWelcome(false);
-    }} />`}
+    ${
+      welcome &&
+      html`<${Welcome}
+        services=${starters()}
+        put=${put}
+        onDismiss=${() => {
+          preference.set("welcome", "dismissed");
+          setWelcome(false);
+        }}
+      />`
+    }
     <${ServicesTable} deck=${deck} meters=${meters} />
   `;
 }
@@ -110,15 +125,26 @@ meters.sample(Number(boot.now ?? serverNow()), deck.all(), seq);
 const title = document.title;
 effect(() => {
   void deck.version.value;
-  const failed = deck.all().filter((one) => one.status.state === "failed" || one.status.state === "backoff").length;
+  const failed = deck
+    .all()
+    .filter((one) => one.status.state === "failed" || one.status.state === "backoff").length;
   document.title = failed ? `(${failed} failed) ${title}` : title;
 });
 
 const live = open(html`<${Overview} />`);
-mount("drawer", html`<${Drawer} tail=${tail} openAtFirst=${!isNew && boot.services.length > 0 && innerWidth > 720 && innerHeight > 640} />`);
+mount(
+  "drawer",
+  html`<${Drawer}
+    tail=${tail}
+    openAtFirst=${!isNew && boot.services.length > 0 && innerWidth > 720 && innerHeight > 640}
+  />`,
+);
 offerUndelete(put);
 
-get("/events?limit=200").then((answer) => tail.seed(answer.items), () => {});
+get("/events?limit=200").then(
+  (answer) => tail.seed(answer.items),
+  () => {},
+);
 live.then((link) =>
   link.subscribe("overview", {}, seq, {
     onSnapshot: (snapshot, at) => {

@@ -1,5 +1,7 @@
 // @ts-check
-/** One service: its head, its figures, its lanes, and tabs for all that can be seen and set of it. */
+/**
+ * One service: its head, its figures, its lanes, and tabs for all that can be seen and set of it.
+ */
 
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
@@ -79,21 +81,32 @@ function refresh() {
 }
 
 let resyncing = false;
+let askAgain = false;
 /** Ask for the open ones anew: where events do not tell all of them. */
 async function resync() {
+  askAgain = resyncing;
   if (resyncing) return;
   resyncing = true;
+  const newest = book.newest;
   try {
     const answer = await get(`/connections${query({ service: name, limit: 500 })}`);
     book.load(answer.items);
+    lanes.load(answer.items);
     // Those that were not told of are among the older pages: the table asks for them as it is scrolled.
     cursors.value = { ...cursors.value, open: answer.next_cursor ?? null };
-    if (!answer.next_cursor) book.keepOpen(new Set(answer.items.map((/** @type {any} */ one) => one.id)));
+    if (!answer.next_cursor) {
+      const open = new Set(answer.items.map((/** @type {any} */ one) => one.id));
+      book.keepOpen(open, newest);
+      lanes.keepOpen(open, newest, serverNow());
+    }
     bookVersion.value += 1;
   } catch {
     // The link says so already; the next one will do.
   }
-  setTimeout(() => (resyncing = false), RESYNC_MS);
+  setTimeout(() => {
+    resyncing = false;
+    if (askAgain) resync();
+  }, RESYNC_MS);
 }
 
 /** @param {number} value @returns {[string, string]} */
@@ -125,16 +138,34 @@ function ServiceFigures() {
 }
 
 const TABS = ["connections", "events", "try", "settings"];
-const fromHash = () => (TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "connections");
+const fromHash = () =>
+  TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "connections";
 
 /** @param {{as: "auto"|"text"|"hex", setAs: (as: any) => void}} props */
 function EventsTab({ as, setAs }) {
   void tail.version.value;
   usePauseKey(tail, keys);
-  return html`<div class="tools"><${TailTools} tail=${tail} as=${as} setAs=${setAs} />
-      ${tail.connection !== null && html`<span class="tag accent">connection #${tail.connection}<button type="button" aria-label="Show all connections" onClick=${() => tail.only(null)}><svg class="icon small" aria-hidden="true"><use href="#i-x" /></svg></button></span>`}</div>
-    <div class="panel-body tail-body"><${Tail} tail=${tail} as=${as} onConnection=${(/** @type {number} */ id) => tail.only(id)}
-      empty=${html`<${Empty} title="Quiet" text="Opened, data, closed, errors and what the handler prints appear here, as they happen." />`} /></div>`;
+  return html`<div class="tools">
+      <${TailTools} tail=${tail} as=${as} setAs=${setAs} /> ${
+        tail.connection !== null &&
+        html`<span class="tag accent"
+          >connection #${tail.connection}<button
+            type="button"
+            aria-label="Show all connections"
+            onClick=${() => tail.only(null)}
+          >
+            <svg class="icon small" aria-hidden="true"><use href="#i-x" /></svg></button
+        ></span>`
+      }
+    </div>
+    <div class="panel-body tail-body">
+      <${Tail}
+        tail=${tail}
+        as=${as}
+        onConnection=${(/** @type {number} */ id) => tail.only(id)}
+        empty=${html`<${Empty} title="Quiet" text="Opened, data, closed, errors and what the handler prints appear here, as they happen." />`}
+      />
+    </div>`;
 }
 
 function Page() {
@@ -146,8 +177,20 @@ function Page() {
     history.replaceState(null, "", to === "connections" ? location.pathname : `#${to}`);
   };
   useEffect(() => {
-    const words = { connections: "Connections", events: "Events", try: "Try it", settings: "Settings" };
-    const ends = TABS.map((key, at) => keys.bind(String(at + 1), words[/** @type {keyof typeof words} */ (key)], () => turn(key), "This service"));
+    const words = {
+      connections: "Connections",
+      events: "Events",
+      try: "Try it",
+      settings: "Settings",
+    };
+    const ends = TABS.map((key, at) =>
+      keys.bind(
+        String(at + 1),
+        words[/** @type {keyof typeof words} */ (key)],
+        () => turn(key),
+        "This service",
+      ),
+    );
     const onHash = () => setTab(fromHash());
     addEventListener("hashchange", onHash);
     return () => {
@@ -159,28 +202,49 @@ function Page() {
     return html`<section class="card"><${Empty} title=${`${name} was deleted`} text="Somebody deleted this service while you were looking. What was recorded of it stays among the events.">
       <${Button} kind="primary" href="/">Overview</${Button}></${Empty}></section>`;
   }
-  return html`
-    <${LinkNotice} />
+  return html` <${LinkNotice} />
     <${ServiceHead} service=${current} put=${put} />
     <${ServiceFigures} />
-    <${Lanes} model=${lanes} service=${current} onPick=${(/** @type {number} */ id) => {
-      tail.only(id);
-      turn("events");
-    }} />
+    <${Lanes}
+      model=${lanes}
+      service=${current}
+      onPick=${(/** @type {number} */ id) => {
+        tail.only(id);
+        turn("events");
+      }}
+    />
     ${current.capture.level === "off" && tab === "events" && html`<${Notice} tone="info" what="Capture is off: connections are listed, but nothing is recorded." why="Settings say how closely the service is watched." />`}
     <section class="card clip-card">
-      <${Tabs} label=${`All of ${name}`} value=${tab} onChange=${turn} tabs=${[
-        { key: "connections", text: "Connections", count: number(current.status.connections.open) },
-        { key: "events", text: "Events" },
-        { key: "try", text: "Try it" },
-        { key: "settings", text: "Settings" },
-      ]} />
+      <${Tabs}
+        label=${`All of ${name}`}
+        value=${tab}
+        onChange=${turn}
+        tabs=${[
+          {
+            key: "connections",
+            text: "Connections",
+            count: number(current.status.connections.open),
+          },
+          { key: "events", text: "Events" },
+          { key: "try", text: "Try it" },
+          { key: "settings", text: "Settings" },
+        ]}
+      />
       <div role="tabpanel" id=${`panel-${tab}`} aria-labelledby=${`tab-${tab}`}>
-        ${tab === "connections" && html`<${ConnectionsTable} service=${current} book=${book} version=${bookVersion} cursors=${cursors} command=${html`<${Copy} text=${tryCommand(current)} what="the command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(current)}`} />`}
-          onEvents=${(/** @type {number} */ id) => {
-            tail.only(id);
-            turn("events");
-          }} />`}
+        ${
+          tab === "connections" &&
+          html`<${ConnectionsTable}
+            service=${current}
+            book=${book}
+            version=${bookVersion}
+            cursors=${cursors}
+            command=${html`<${Copy} text=${tryCommand(current)} what="the command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(current)}`} />`}
+            onEvents=${(/** @type {number} */ id) => {
+              tail.only(id);
+              turn("events");
+            }}
+          />`
+        }
         ${tab === "events" && html`<${EventsTab} as=${as} setAs=${setAs} />`}
         ${tab === "try" && html`<${TryIt} service=${current} />`}
         ${tab === "settings" && html`<${Settings} service=${current} onSaved=${put} />`}

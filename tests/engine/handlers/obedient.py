@@ -100,3 +100,11 @@ class Forwarder(BaseRequestHandler):
         data, server_socket = self.request
         host, port, text = data.decode().split(" ", 2)
         server_socket.sendto(text.encode(), (host, int(port)))
+
+
+class Whole(BaseRequestHandler):
+    """Reads 300,000 bytes in one call, and sends them back in one."""
+
+    def handle(self) -> None:
+        while data := self.request.recv(300_000, socket.MSG_WAITALL):
+            self.request.sendall(data)
