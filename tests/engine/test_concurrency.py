@@ -13,6 +13,7 @@ import pytest
 import socketdeck.concurrency
 from socketdeck import Service, Supervisor
 from socketdeck.concurrency import QUEUE_FACTOR
+from socketdeck.managed import server_class_for
 
 from .client import PATIENCE_SECONDS, Client
 from .conftest import Connect, Serve
@@ -357,6 +358,21 @@ def test_a_stop_lets_handlers_finish(
     assert service.state == "stopped"
     assert handlers_of(service) == []
     assert service.status().errors == 0
+
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "pool"])
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_server_that_is_told_to_stop_before_it_serves_does_not(
+    transport: Any, concurrency: Any
+) -> None:
+    """The thread that is to serve may come to it late."""
+    server = server_class_for(transport, concurrency)(("127.0.0.1", 0), None)
+    server.request_shutdown()
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    serving.join(PATIENCE_SECONDS)
+    assert not serving.is_alive()
+    server.server_close()
 
 
 def test_a_promoted_thread_that_returns_during_a_stop_serves_no_more(

@@ -310,6 +310,7 @@ def test_connections_do_not_expire_as_flows_do(
     client = connect(service)
     assert client.send(b"hello").receive() == b"hello"
     clock.pass_(100)
+    assert client.send(b"still here").receive() == b"still here"
     assert deck.connection(events.opened(client)).is_open
 
 

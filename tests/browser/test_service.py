@@ -1,0 +1,236 @@
+"""The page of a service: start and stop, try it, its connections, its settings, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.clients import ask
+from tests.browser.conftest import Serve
+from tests.browser.tab import Tab
+from tests.panels import Rest, connected
+
+
+def state(tab: Tab, word: str) -> None:
+    """The head says how the service stands."""
+    expect(tab.page.locator(".service-head").get_by_role("status")).to_contain_text(word)
+
+
+def test_stop_names_whom_it_hits_and_start_brings_it_back(tab: Tab, serve: Serve) -> None:
+    address = serve("stoppable", "echo", drain_timeout=0)
+    tab.open("/services/stoppable")
+    with tab.without_a_reload(), connected(address) as one, connected(address) as other:
+        expect(tab.figure("Open connections")).to_have_text("2")
+        tab.button("Stop").click()
+        question = tab.page.get_by_role("dialog", name="Stop stoppable?")
+        expect(question).to_contain_text("It has 2 open connections, closed at once.")
+        tab.button("Cancel", within=question).click()
+        expect(question).to_have_count(0)
+        one.sendall(b"still there")
+        assert one.recv(64) == b"still there"
+
+        tab.button("Stop").click()
+        tab.button("Stop stoppable", within=question).click()
+        state(tab, "stopped")
+        assert (one.recv(64), other.recv(64)) == (b"", b"")
+        expect(tab.figure("Open connections")).to_have_text("0")
+
+        tab.button("Start again", within=tab.toast("Stopped stoppable")).click()
+        state(tab, "running")
+        tab.button("Restart").click()
+        expect(tab.toast("Restarted stoppable")).to_be_visible()
+
+    tab.tab("Events")
+    expect(tab.events("closed", "service stopped")).to_have_count(2)
+    expect(tab.events("state", "running")).to_have_count(3)
+
+
+def test_try_it_as_text_and_as_hex(tab: Tab, serve: Serve) -> None:
+    serve("tried", "echo")
+    tab.open("/services/tried")
+    tab.tab("Try it")
+    talks = tab.page.get_by_role("article")
+    send = tab.button("Send")
+
+    tab.page.get_by_label("Send", exact=True).fill("hello")
+    tab.button("CR LF").click()
+    expect(tab.page.get_by_text("7 bytes", exact=True)).to_be_visible()
+    send.click()
+    expect(talks).to_have_count(1)
+    expect(talks.first).to_contain_text("answered after")
+    expect(talks.first.locator(".wire").filter(has_text="got")).to_contain_text("hello")
+
+    tab.button("Hex").click()
+    tab.page.get_by_label("Send", exact=True).fill("00 ff zz")
+    expect(tab.page.get_by_role("alert")).to_contain_text("no hexadecimal digit")
+    expect(send).to_be_disabled()
+    tab.page.get_by_label("Send", exact=True).fill("00 ff 0x10, 7f")
+    send.click()
+    expect(talks).to_have_count(2)
+    expect(talks.first.locator(".wire").filter(has_text="got")).to_contain_text("00 ff 10 7f")
+
+    # A real connection each: among the events like any other.
+    tab.tab("Events")
+    expect(tab.events("opened")).to_have_count(2)
+    expect(tab.events("data in", "hello")).to_have_count(1)
+
+
+def test_try_it_tells_of_no_answer(tab: Tab, serve: Serve) -> None:
+    serve("silent", "discard")
+    tab.open("/services/silent#try")
+    tab.page.get_by_label("Wait up to").fill("0.2")
+    tab.button("Send").click()
+    talk = tab.page.get_by_role("article")
+    expect(talk).to_contain_text("nothing came back")
+
+
+def test_connections_open_closed_all_and_closing_one(tab: Tab, serve: Serve) -> None:
+    address = serve("watched", "echo")
+    tab.open("/services/watched")
+    with tab.without_a_reload(), contextlib.ExitStack() as clients:
+        first, second = (clients.enter_context(connected(address)) for _ in range(2))
+        expect(tab.row("open")).to_have_count(2)
+        mine = tab.row(f"127.0.0.1:{second.getsockname()[1]}")
+        expect(mine).to_have_count(1)
+
+        tab.button(re.compile("^Close connection"), within=mine).click()
+        question = tab.page.get_by_role("dialog")
+        expect(question).to_contain_text(f"127.0.0.1:{second.getsockname()[1]}, to watched")
+        tab.button("Close (FIN)", within=question).click()
+        assert second.recv(64) == b""
+        expect(tab.row("open")).to_have_count(1)
+
+        show = tab.page.get_by_role("group", name="Show")
+        tab.button("Closed", within=show).click()
+        expect(mine).to_contain_text("killed")
+        expect(tab.row("127.0.0.1")).to_have_count(1)
+        tab.button("All", within=show).click()
+        expect(tab.row("127.0.0.1")).to_have_count(2)
+
+        mine.click()
+        facts = tab.page.get_by_role("complementary", name="The picked connection")
+        expect(facts).to_contain_text("killed")
+        tab.button("Its events", within=facts).click()
+        expect(tab.events("closed", "killed")).to_have_count(1)
+        expect(tab.events("opened")).to_have_count(1)
+
+        first.sendall(b"unharmed")
+        assert first.recv(64) == b"unharmed"
+
+
+def test_a_reset_is_told_from_a_close(tab: Tab, serve: Serve) -> None:
+    address = serve("cut", "echo")
+    tab.open("/services/cut")
+    with connected(address) as client:
+        tab.button(re.compile("^Close connection"), within=tab.row("127.0.0.1")).click()
+        tab.button("Reset (RST)").click()
+        expect(tab.toast("Reset #")).to_be_visible()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(64) == b""
+
+
+def test_datagrams_are_flows(tab: Tab, serve: Serve) -> None:
+    address = serve("flows", "echo", address="udp://127.0.0.1:0")
+    tab.open("/services/flows")
+    with tab.without_a_reload(), connected(address) as client:
+        for datagram in (b"one", b"", b"three"):
+            client.send(datagram)
+            assert client.recv(64) == datagram
+        row = tab.row("127.0.0.1")
+        expect(row.locator(".c-in")).to_have_text("8 B")
+        row.click()
+        facts = tab.page.get_by_role("complementary", name="The picked flow")
+        expect(facts).to_contain_text("in 3 messages")
+
+
+def test_edited_settings_wait_for_a_restart(tab: Tab, serve: Serve, client: Rest) -> None:
+    address = serve("edited", "greeting", options={"message": "before"})
+    tab.open("/services/edited")
+    tab.tab("Settings")
+    message = tab.field("/options/message").get_by_role("textbox")
+    expect(message).to_have_value("before")
+    expect(tab.button("Save")).to_be_disabled()
+    message.fill("after")
+    tab.button("Save").click()
+    expect(tab.toast("Saved edited")).to_contain_text("A restart applies what changed.")
+    notice = tab.page.get_by_role("status").filter(has_text="changed since it started")
+    expect(notice).to_contain_text(re.compile("options", re.IGNORECASE))
+    assert ask(address, b"") == b"before"
+
+    tab.button("Restart now", within=notice).click()
+    expect(notice).to_have_count(0)
+    assert ask(client.service("edited")["status"]["address"], b"") == b"after"
+
+
+def test_an_edit_does_not_undo_somebody_elses(tab: Tab, serve: Serve, client: Rest) -> None:
+    serve("shared", "echo")
+    tab.open("/services/shared")
+    tab.tab("Settings")
+    tab.page.get_by_text("Description and labels").click()
+    description = tab.field("/description").get_by_role("textbox")
+    description.fill("mine")
+    client.patch("/services/shared", json={"description": "theirs"})
+
+    tab.allow_refusal(412)
+    tab.button("Save").click()
+    notice = tab.page.get_by_role("alert").filter(has_text="Somebody else has saved")
+    expect(notice).to_be_visible()
+    expect(description).to_have_value("mine")
+    tab.button("Load theirs", within=notice).click()
+    expect(notice).to_have_count(0)
+    tab.page.get_by_text("Description and labels").click()
+    expect(description).to_have_value("theirs")
+
+
+def test_a_bad_edit_is_told_at_its_field(tab: Tab, serve: Serve, client: Rest) -> None:
+    serve("kept", "echo")
+    tab.open("/services/kept")
+    tab.tab("Settings")
+    tab.field("/address/port").get_by_role("textbox").fill("70000")
+    tab.allow_refusal(422)
+    tab.button("Save").click()
+    expect(tab.field("/address/port").get_by_role("alert")).to_contain_text("too large")
+    assert client.service("kept")["address"] == "tcp://127.0.0.1:0"
+
+
+def test_delete_asks_and_can_be_undone(tab: Tab, serve: Serve, client: Rest) -> None:
+    address = serve("doomed", "echo", description="not for long")
+    tab.open("/services/doomed")
+    tab.tab("Settings")
+    with connected(address):
+        expect(tab.figure("Open connections")).to_have_text("1")
+        tab.button("Delete").click()
+        question = tab.page.get_by_role("dialog", name="Delete doomed?")
+        expect(question).to_contain_text("1 open connection")
+        tab.button("Cancel", within=question).click()
+    expect(tab.figure("Open connections")).to_have_text("0")
+    tab.button("Delete").click()
+    tab.button("Delete doomed", within=question).click()
+    expect(tab.page).to_have_url(f"{tab.origin}/")
+    expect(tab.row("doomed")).to_have_count(0)
+    assert client.get("/services/doomed").status_code == 404
+
+    tab.button("Undo", within=tab.toast("Deleted doomed")).click()
+    expect(tab.row("doomed")).to_contain_text("running")
+    assert client.service("doomed")["description"] == "not for long"
+
+
+def test_deleted_by_somebody_else(tab: Tab, serve: Serve, client: Rest) -> None:
+    serve("taken-away", "echo")
+    tab.open("/services/taken-away")
+    client.delete("/services/taken-away")
+    expect(tab.page.get_by_role("heading", name="taken-away was deleted")).to_be_visible()
+
+
+def test_handle_one_request(tab: Tab, serve: Serve, client: Rest) -> None:
+    address = serve("once", "greeting")
+    client.post("/services/once/stop")
+    client.patch("/services/once", json={"address": address})
+    tab.open("/services/once")
+    tab.button("Handle one request").click()
+    state(tab, "running")
+    assert ask(address, b"").startswith(b"Thank you")
+    expect(tab.toast("once handled one request")).to_be_visible()
+    state(tab, "stopped")

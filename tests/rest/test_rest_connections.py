@@ -1,0 +1,230 @@
+"""Connections over REST: open and closed as one table, and how they are closed."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.panels import Rest, RunningPanel, connected
+
+
+@contextlib.contextmanager
+def peers(rest: Rest, address: str, count: int) -> Iterator[list[Any]]:
+    """So many clients of an echo service, each of which has had an answer."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connected(address)) for _ in range(count)]
+        for number, client in enumerate(clients):
+            client.sendall(b"x" * (number + 1))
+            assert client.recv(64) == b"x" * (number + 1)
+        yield clients
+
+
+def ids(rest: Rest, **query: Any) -> list[int]:
+    page = rest.get("/connections", params=query).json()
+    return [connection["id"] for connection in page["items"]]
+
+
+def test_an_open_connection(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with connected(address) as peer:
+        peer.sendall(b"hello")
+        assert peer.recv(16) == b"hello"
+        (found,) = client.get("/connections").json()["items"]
+        host, port = peer.getsockname()
+    assert found["service"] == "one"
+    assert found["state"] == "open"
+    assert found["peer"] == f"{host}:{port}"
+    assert found["local"] == address.partition("//")[2]
+    assert found["bytes"] == {"in": 5, "out": 5}
+    assert found["messages"] == {"in": 1, "out": 1}
+    assert found["close_reason"] is None
+    assert found["kernel"]["rtt"] > 0
+    assert found["opened_at"].endswith("Z")
+
+
+def test_a_closed_connection_is_in_the_table_at_once(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with client.follow(service="one") as events:
+        with peers(client, address, 1):
+            (number,) = ids(client)
+        # Whatever of it is written down by now: it is in one of the two places, and in one only.
+        events.until_kind("connection.closed")
+        for _ in range(20):
+            assert ids(client, state="all") == [number]
+            assert ids(client, state="closed") == [number]
+            assert ids(client) == []
+            found = client.get(f"/connections/{number}").json()
+            assert (found["state"], found["close_reason"]) == ("closed", "client_closed")
+
+
+def test_pages_of_open_and_closed_ones_together(client: Rest, panel: RunningPanel) -> None:
+    address = client.start("one")["status"]["address"]
+    with client.follow(service="one") as events:
+        with peers(client, address, 5):
+            closed = ids(client, sort="id")
+        for _ in closed:
+            events.until_kind("connection.closed")
+    panel.panel.history.flush()
+    with peers(client, address, 5):
+        everything = sorted([*closed, *ids(client)])
+        for sort in ("id", "-id", "bytes_in", "-duration"):
+            seen: list[int] = []
+            cursor: dict[str, str] = {}
+            while True:
+                query = {"state": "all", "limit": 3, "sort": sort, **cursor}
+                page = client.get("/connections", params=query).json()
+                assert page["total"] == 10
+                seen += [connection["id"] for connection in page["items"]]
+                if page["next_cursor"] is None:
+                    break
+                cursor = {"cursor": page["next_cursor"]}
+            if sort != "-duration":  # which grows between two pages
+                assert sorted(seen) == everything
+        assert ids(client, state="all", sort="id") == everything
+
+
+def test_filters(client: Rest) -> None:
+    one = client.start("one")["status"]["address"]
+    six = client.start("six", address="tcp://[::1]:0")["status"]["address"]
+    with peers(client, one, 2), peers(client, six, 1):
+        assert len(ids(client)) == 3
+        assert len(ids(client, service="one")) == 2
+        assert len(ids(client, service="nobody")) == 0
+        assert len(ids(client, peer="127.0.0.0/8")) == 2
+        assert len(ids(client, peer="::1")) == 1
+        assert len(ids(client, peer="10.0.0.0/8")) == 0
+        assert len(ids(client, q="SIX")) == 1
+        assert len(ids(client, sort="-bytes_in", limit=1)) == 1
+        assert len(ids(client, sort="rtt")) == 3
+        assert len(ids(client, sort="idle")) == 3
+        assert len(ids(client, state="closed", reason="killed")) == 0
+
+
+def test_messages(client: Rest) -> None:
+    address = client.start("one", capture={"bytes": 4})["status"]["address"]
+    with client.follow(service="one") as events:
+        with connected(address) as peer:
+            for text in (b"first", b"<b>\x1b[31m"):
+                peer.sendall(text)
+                assert peer.recv(64) == text
+            (number,) = ids(client)
+        events.until_kind("connection.closed")
+    found = client.get(f"/connections/{number}/messages").json()["items"]
+    assert [(item["direction"], item["length"], item["truncated"]) for item in found] == [
+        ("in", 5, True),
+        ("out", 5, True),
+        ("in", 8, True),
+        ("out", 8, True),
+    ]
+    assert [base64.b64decode(item["data"]) for item in found[::2]] == [b"firs", b"<b>\x1b"]
+    first = client.get(f"/connections/{number}/messages", params={"limit": 3}).json()
+    rest = client.get(
+        f"/connections/{number}/messages", params={"cursor": first["next_cursor"]}
+    ).json()
+    assert [item["seq"] for item in first["items"] + rest["items"]] == [
+        item["seq"] for item in found
+    ]
+
+
+@pytest.mark.parametrize(("how", "seen"), [("close", b""), ("reset", ConnectionResetError)])
+def test_close_one(client: Rest, how: str, seen: Any) -> None:
+    address = client.start("one")["status"]["address"]
+    with client.follow(service="one") as events, peers(client, address, 1) as (peer,):
+        (number,) = ids(client)
+        answer = client.delete(
+            f"/connections/{number}", params={"how": how}, json={"reason": "a test"}
+        )
+        assert answer.status_code == 200
+        assert answer.json()["id"] == number
+        if seen == b"":
+            assert peer.recv(1) == b""
+        else:
+            with pytest.raises(seen):
+                peer.recv(1)
+        events.until_kind("connection.closed")
+        kinds = {event["kind"]: event for event in events.seen}
+    assert kinds["connection.closed"]["data"]["reason"] == "killed"
+    assert kinds["audit"]["connection"] == number
+    assert kinds["audit"]["data"] == {
+        "action": "connection.close",
+        "how": how,
+        "reason": "a test",
+    }
+    again = client.delete(f"/connections/{number}")
+    assert again.status_code == 409
+    assert "closed already" in again.json()["detail"]
+
+
+def test_only_tcp_can_be_reset(client: Rest) -> None:
+    address = client.start("one", address="udp://127.0.0.1:0")["status"]["address"]
+    with peers(client, address, 1):
+        (number,) = ids(client)
+        for answer in (
+            client.delete(f"/connections/{number}", params={"how": "reset"}),
+            client.post("/connections/close", json={"how": "reset"}),
+        ):
+            assert answer.status_code == 422
+            assert answer.json()["errors"][0]["pointer"] == "/how"
+        assert client.delete(f"/connections/{number}").status_code == 200
+        assert ids(client) == []
+
+
+def test_close_those_that_are_chosen(client: Rest) -> None:
+    one = client.start("one")["status"]["address"]
+    two = client.start("two")["status"]["address"]
+    with peers(client, one, 3) as ones, peers(client, two, 2) as twos:
+        answer = client.post("/connections/close", params={"service": "one"}, json={})
+        assert answer.json() == {"count": 3}
+        assert [peer.recv(1) for peer in ones] == [b"", b"", b""]
+        assert client.post("/connections/close").json() == {"count": 2}
+        assert [peer.recv(1) for peer in twos] == [b"", b""]
+    assert client.post("/connections/close").json() == {"count": 0}
+
+
+def test_close_at_a_pace(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with client.follow(service="one") as events, peers(client, address, 4) as clients:
+        answer = client.post("/connections/close", json={"pace": 50})
+        assert answer.json() == {"count": 4}
+        times = [events.until_kind("audit")["time"] for _ in clients]
+        assert [peer.recv(1) for peer in clients] == [b""] * 4
+    assert times == sorted(times)
+    assert len(set(times)) == 4
+
+
+def test_a_panel_that_ends_ends_a_slow_closing(tmp_path: Path) -> None:
+    running = RunningPanel(tmp_path / "data")
+    rest = running.rest()
+    address = rest.start("one", drain_timeout=0)["status"]["address"]
+    with peers(rest, address, 3):
+        assert rest.post("/connections/close", json={"pace": 0.01}).json() == {"count": 3}
+        rest.session.close()
+        running.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "socketdeck-closing"]
+
+
+def test_connections_outlive_the_panel(tmp_path: Path) -> None:
+    first = RunningPanel(tmp_path / "data")
+    rest = first.rest()
+    address = rest.start("one", drain_timeout=0)["status"]["address"]
+    with peers(rest, address, 1):
+        before = rest.get("/connections").json()["items"][0]
+        rest.session.close()
+        first.close()
+    second = RunningPanel(tmp_path / "data")
+    rest = second.rest()
+    found = rest.get(f"/connections/{before['id']}").json()
+    assert found["close_reason"] == "service_stopped"
+    assert found["peer"] == before["peer"]
+    assert len(rest.get(f"/connections/{before['id']}/messages").json()["items"]) == 2
+    address = rest.start("two")["status"]["address"]
+    with peers(rest, address, 1):
+        assert rest.get("/connections").json()["items"][0]["id"] == before["id"] + 1
+    rest.session.close()
+    second.close()
