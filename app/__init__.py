@@ -25,7 +25,7 @@ from app.serving import BODY_READ
 __all__ = ["Panel", "create_app"]
 
 ROOT = Path(__file__).resolve().parent.parent
-PUBLIC_PATHS = frozenset({api.DOCS_PATH, api.DOCUMENT_PATH})
+PUBLIC_PATHS = frozenset({api.DOCS_PATH, api.DOCUMENT_PATH, pages.FORM_PATH})
 
 
 def _note_body_read() -> None:

@@ -17,6 +17,9 @@ from app.version import VERSION
 from socketdeck import event_as_json
 from socketdeck.loading import listing
 
+FORM_PATH = "/signin"
+"""Where the form posts to, and where a page's script leads whose session has ended."""
+
 CONNECTIONS_AT_FIRST = 50
 EVENTS_AT_FIRST = 200
 
@@ -70,6 +73,7 @@ def handlers() -> str:
     return _draw("handlers", folder=str(the_panel().configuration.handlers), **_handlers())
 
 
+@pages.get(FORM_PATH)
 @pages.get(SIGN_IN_PATH)
 def sign_in_page() -> str | BaseResponse:
     """The form; or, with the `code` of a sign-in link, what the form would lead to.
@@ -91,6 +95,7 @@ def sign_in_page() -> str | BaseResponse:
     return response
 
 
+@pages.post(FORM_PATH)
 @pages.post(SIGN_IN_PATH)
 def sign_in() -> BaseResponse:
     """Sign in by the form, without a script."""

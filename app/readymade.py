@@ -12,7 +12,7 @@ from socketdeck import ServiceDefinition
 
 GREETER: dict[str, Any] = {
     "name": "greeter",
-    "description": "Greets whoever connects, and closes. Try it: nc 127.0.0.1 7001",
+    "description": "Thanks whoever connects, and closes: the classic first server.",
     "address": "tcp://127.0.0.1:7001",
     "handler": "greeting",
 }

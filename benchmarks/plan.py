@@ -34,8 +34,8 @@ class Plan:
         return cls(
             quick=quick,
             rounds=2 if quick else 5,
-            seconds=0.25 if quick else 0.8,
-            warmup=0.1 if quick else 0.2,
+            seconds=0.25 if quick else 0.6,
+            warmup=0.1 if quick else 0.15,
             server_core=cores[0],
             load_core=cores[-1],
         )

@@ -32,7 +32,7 @@ def run(plan: Plan) -> Iterator[Line]:
     Where the kernel places the threads, as it does for the panel, and pinned to one core.
     """
     # History writes once a second: a window has to hold a few of these.
-    plan = replace(plan, seconds=2.0 if plan.quick else 5.0)
+    plan = replace(plan, seconds=2.0 if plan.quick else 4.0)
     for place, core in (("not pinned", None), ("pinned", plan.server_core)):
         without = partial(Child, recorded.serve, core, history=False)
         contenders = {

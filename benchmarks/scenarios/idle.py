@@ -24,7 +24,7 @@ def quantile(samples: list[float], q: float) -> float:
 
 def run(plan: Plan) -> Iterator[Line]:
     """A round is a process of its own: 500 started, left alone, stopped one by one."""
-    idle_seconds = 1.0 if plan.quick else 8.0
+    idle_seconds = 1.0 if plan.quick else 6.0
     rounds = []
     for turn in range(plan.rounds):
         progress(f"idle: round {turn + 1} of {plan.rounds}")

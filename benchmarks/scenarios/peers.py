@@ -36,7 +36,7 @@ def run(plan: Plan) -> Iterator[Line]:
         "C with epoll (the limit)": Contender(partial(Child, peers.epoll_in_c, core)),
     }
     for load_name, load in LOADS.items():
-        found = in_turn(reference, contenders, load, plan, "peers")
+        found = in_turn(reference, contenders, load, plan, "peers", visits=1)
         for name, series in found.items():
             busy = f"; generator busy {max(series.busy):.0%} at most"
             yield series.rate_line(f"{load_name}: {name}", more=busy)

@@ -15,7 +15,13 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
   const open = row.state === "open";
   const credentials = row.peer_credentials;
   return html`<aside class="tail-detail" aria-label=${`The picked ${one}`}>
-    <div class="row"><${Mark} connection=${row} /><span class="mono faint push">#${row.id}</span><${Button} icon="x" small kind="quiet" label="Close" onClick=${onClose} /></div>
+    <div class="row"><${Mark} connection=${row} /><span class="mono faint push">#${row.id}</span><${Button}
+        icon="x"
+        small
+        kind="quiet"
+        label="Close"
+        onClick=${onClose}
+      /></div>
     <dl class="facts">
       <dt>Peer</dt><dd class="mono">${row.peer === null ? "unnamed" : html`<${Untrusted} text=${row.peer} />`}</dd>
       ${
@@ -65,7 +71,16 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
       html`<p class="bad">${row.error.type}: <${Untrusted} text=${row.error.message} /></p>
         ${row.error.traceback && html`<${Trace} text=${row.error.traceback} open />`}`
     }
-    <div class="row wrap"><${Button} small icon="text" onClick=${() => onEvents(row.id)}>Its events</${Button}>
-      ${open && html`<${Button} small kind="danger" icon="x" onClick=${() => closeConnection(row)}>Close</${Button}>`}</div>
+    <div class="row wrap"><${Button}
+        small
+        icon="text"
+        onClick=${() => onEvents(row.id)}
+      >Its events</${Button}>
+      ${open && html`<${Button}
+          small
+          kind="danger"
+          icon="x"
+          onClick=${() => closeConnection(row)}
+        >Close</${Button}>`}</div>
   </aside>`;
 }

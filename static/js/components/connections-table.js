@@ -90,8 +90,10 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const one = flows ? "flow" : "connection";
   const entry = picked === null ? undefined : book.rows.get(picked);
   const open = service.status.connections.open;
+  const running = service.status.state === "running";
+  const partly = filter === "open" && !text && ids.length < open && more.open !== null;
 
-  return html` <div class="tools">
+  return html`<div class="tools">
       <${Segment}
         label="Show"
         value=${filter}
@@ -111,9 +113,14 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
         onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}
       />
       <span class="dim"
-        >${filter === "open" && !text && ids.length < open && more.open ? `${number(ids.length)} of ${plural(open, one)} loaded` : plural(ids.length, one)}</span
+        >${partly ? `${number(ids.length)} of ${plural(open, one)} loaded` : plural(ids.length, one)}</span
       >
-      ${waiting > 0 && html`<span class="tag accent push">${number(waiting)} new, shown when the pointer leaves</span>`}
+      ${
+        waiting > 0 &&
+        html`<span class="tag accent push"
+          >${number(waiting)} new, shown when the pointer leaves</span
+        >`
+      }
     </div>
     <div class="split panel-body">
       <div
@@ -125,10 +132,7 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
       >
         ${
           ids.length === 0
-            ? html`<${Empty} title=${text ? "Nothing matches" : filter === "closed" ? `No ${one} has been closed` : `Nobody is connected`}
-              text=${text ? `No ${one} has “${text}” in its peer or id.` : service.status.state === "running" ? html`${flows ? "Flows appear" : "Connections appear"} here the moment ${flows ? "a first datagram arrives" : "they are accepted"}. To make one:` : "The service is not running."}>
-              ${!text && service.status.state === "running" && command}
-            </${Empty}>`
+            ? html`<${Nothing} text=${text} filter=${filter} flows=${flows} running=${running} command=${command} />`
             : html`<table class="table conns" aria-rowcount=${ids.length}>
                 <${Head} sort=${sort} setSort=${setSort} flows=${flows} />
                 <tbody
@@ -146,7 +150,14 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
                       <td colspan="9" style=${{ height: `${view.before}px` }}></td>
                     </tr>`
                   }
-                  ${rows.map((row) => html`<${Line} key=${row.id} row=${row} bytes=${row.bytes} last=${row.last} picked=${row.id === picked} onPick=${setPicked} />`)}
+                  ${rows.map((row) => html`<${Line}
+                      key=${row.id}
+                      row=${row}
+                      bytes=${row.bytes}
+                      last=${row.last}
+                      picked=${row.id === picked}
+                      onPick=${setPicked}
+                    />`)}
                   ${
                     view.after > 0 &&
                     html`<tr class="spacer">
@@ -157,8 +168,31 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
               </table>`
         }
       </div>
-      ${entry && html`<${ConnectionFacts} row=${entry} one=${one} onClose=${() => setPicked(null)} onEvents=${onEvents} />`}
+      ${entry && html`<${ConnectionFacts}
+          row=${entry}
+          one=${one}
+          onClose=${() => setPicked(null)}
+          onEvents=${onEvents}
+        />`}
     </div>`;
+}
+
+/**
+ * What stands there where no row does: why, and how to make one.
+ * @param {{text: string, filter: Filter, flows: boolean, running: boolean, command: any}} props
+ */
+function Nothing({ text, filter, flows, running, command }) {
+  const one = flows ? "flow" : "connection";
+  if (text) {
+    const why = `No ${one} has “${text}” in its peer or id.`;
+    return html`<${Empty} title="Nothing matches" text=${why} />`;
+  }
+  const title = filter === "closed" ? `No ${one} has been closed` : "Nobody is connected";
+  if (!running) return html`<${Empty} title=${title} text="The service is not running." />`;
+  const when = flows
+    ? "Flows appear here the moment a first datagram arrives."
+    : "Connections appear here the moment they are accepted.";
+  return html`<${Empty} title=${title} text=${`${when} To make one:`}>${command}</${Empty}>`;
 }
 
 /** @type {[SortKey|null, string, string, string][]} */
@@ -190,7 +224,11 @@ const Head = ({ sort, setSort }) =>
             scope="col"
             aria-sort=${key && sort.key === key ? (sort.down ? "descending" : "ascending") : undefined}
           >
-            ${key ? html`<button type="button" class="sort" onClick=${() => setSort({ key, down: sort.key === key ? !sort.down : key !== "peer" })}>${text}<${Icon} name="sort" class="small" /></button>` : text}
+            ${key ? html`<button
+                type="button"
+                class="sort"
+                onClick=${() => setSort({ key, down: sort.key === key ? !sort.down : key !== "peer" })}
+              >${text}<${Icon} name="sort" class="small" /></button>` : text}
           </th>`,
       )}
       <th class="c-act"><span class="sr">Close</span></th>
@@ -232,13 +270,22 @@ function Line({ row, bytes, last, picked, onPick }) {
             html`<span class="row"
               ><span class=${last.direction}><${Icon} name=${last.direction} class="small" /></span
               ><span class="clip"
-                >${last.base64 ? html`<${Preview} base64=${last.base64} truncated=${last.truncated} />` : html`<span class="dim">${size(last.length)}</span>`}</span
+                >${last.base64 ? html`<${Preview}
+                    base64=${last.base64}
+                    truncated=${last.truncated}
+                  />` : html`<span class="dim">${size(last.length)}</span>`}</span
               ></span
             >`
       }
     </td>
     <td class="c-act">
-      ${open && html`<${Button} small kind="quiet" icon="x" label=${`Close connection ${row.id}`} onClick=${() => closeConnection(row)} />`}
+      ${open && html`<${Button}
+          small
+          kind="quiet"
+          icon="x"
+          label=${`Close connection ${row.id}`}
+          onClick=${() => closeConnection(row)}
+        />`}
     </td>
   </tr>`;
 }

@@ -74,7 +74,10 @@ export function EventDetail({ event, onClose, onConnection }) {
               </dd>`,
         )}
     </dl>
-    ${typeof data["text"] === "string" && html`<div class="code wrap"><${Payload} bytes=${new TextEncoder().encode(data["text"])} as="text" /></div>`}
+    ${typeof data["text"] === "string" && html`<div class="code wrap"><${Payload}
+        bytes=${new TextEncoder().encode(data["text"])}
+        as="text"
+      /></div>`}
     ${
       bytes &&
       html`<div class="row"><${Segment} label="Show as" value=${as} options=${[
@@ -82,8 +85,15 @@ export function EventDetail({ event, onClose, onConnection }) {
         { value: "text", text: "Text" },
         { value: "hex", text: "Hex" },
       ]} onChange=${setAs} />
-        <span class="push"></span><${CopyButton} text=${hex(bytes)} label="Copy as hex">Hex</${CopyButton}></div>
-      <div class="code wrap"><${Payload} bytes=${bytes} as=${as} truncated=${Boolean(data["truncated"])} /></div>
+        <span class="push"></span><${CopyButton}
+            text=${hex(bytes)}
+            label="Copy as hex"
+          >Hex</${CopyButton}></div>
+      <div class="code wrap"><${Payload}
+          bytes=${bytes}
+          as=${as}
+          truncated=${Boolean(data["truncated"])}
+        /></div>
       ${data["truncated"] && html`<p class="dim">The first ${number(bytes.length)} of ${number(data["length"])} bytes were captured. Capture in the settings says how many.</p>`}`
     }
     ${traceback && html`<${Trace} text=${traceback} open />`}

@@ -28,6 +28,10 @@ export function Field({ pointer, label, hint, error, optional, wide, group, chil
   </div>`;
 }
 
+/** What is wrong with a choice that has no field of its own. @param {{text: string|undefined}} props */
+export const Problem = ({ text }) =>
+  text && html`<div class="field"><span class="error" role="alert">${text}</span></div>`;
+
 /** @param {any} event */
 const typed = (event) => event.currentTarget.value;
 
@@ -78,7 +82,14 @@ export function TextField({
         list=${list}
         ...${shared}
       />`;
-  return html`<${Field} pointer=${pointer} label=${label} hint=${hint} error=${error} optional=${optional} wide=${wide}>
+  return html`<${Field}
+      pointer=${pointer}
+      label=${label}
+      hint=${hint}
+      error=${error}
+      optional=${optional}
+      wide=${wide}
+    >
     ${unit ? html`<div class="with-unit">${box}<span class="unit">${unit}</span></div>` : box}
   </${Field}>`;
 }
@@ -90,7 +101,10 @@ export function SelectField({ pointer, label, value, options, onChange, hint, er
   return html`<${Field} pointer=${pointer} label=${label} hint=${hint} error=${error}>
     <div class="select"><select id=${idOf(pointer)} class="input" aria-invalid=${error ? "true" : undefined}
         onChange=${(/** @type {any} */ event) => onChange(options[event.currentTarget.selectedIndex]?.value)}>
-      ${options.map((option) => html`<option key=${option.text} selected=${option.value === value}>${option.text}</option>`)}
+      ${options.map((option) => html`<option
+          key=${option.text}
+          selected=${option.value === value}
+        >${option.text}</option>`)}
     </select><${Icon} name="down" /></div>
   </${Field}>`;
 }
@@ -195,7 +209,11 @@ export const Pairs = ({ pairs, onChange }) => html`<div class="pairs">
         />
       </div>`,
   )}
-  <div><${Button} small icon="plus" onClick=${() => onChange([...pairs, ["", ""]])}>Add a label</${Button}></div>
+  <div><${Button}
+      small
+      icon="plus"
+      onClick=${() => onChange([...pairs, ["", ""]])}
+    >Add a label</${Button}></div>
 </div>`;
 
 /**
@@ -216,7 +234,8 @@ export function OptionInput({ field, raw, error, onChange }) {
   ]
     .filter(Boolean)
     .join(", ");
-  const hint = [field.description, range, field.nullable && field.kind !== "enum" && "empty: none"]
+  const blank = field.nullable && field.kind !== "enum" && !/\bempty\b/i.test(field.description);
+  const hint = [field.description, range, blank && "empty: none"]
     .filter(Boolean)
     .join("; ");
   if (field.kind === "boolean")
@@ -242,7 +261,14 @@ export function OptionInput({ field, raw, error, onChange }) {
     />`;
   }
   if (field.kind === "strings") {
-    return html`<${Field} pointer=${pointer} label=${label} hint=${hint} error=${error} wide group><${TextList} label=${field.key} values=${raw ?? []} onChange=${onChange} /></${Field}>`;
+    return html`<${Field}
+        pointer=${pointer}
+        label=${label}
+        hint=${hint}
+        error=${error}
+        wide
+        group
+      ><${TextList} label=${field.key} values=${raw ?? []} onChange=${onChange} /></${Field}>`;
   }
   const numeric = field.kind === "integer" || field.kind === "number";
   return html`<${TextField}

@@ -35,6 +35,8 @@ export function ServiceHead({ service, put }) {
     before.current = state;
   });
   const since = duration(age(status.since));
+  const pending = status.pending_changes;
+  const changes = `${sentence(list(pending.map(words)))} ${pending.length === 1 ? "has" : "have"}`;
   return html`<header class="page-head service-head">
       <${Lamp} state=${state} changed=${changed} />
       <h1>${name}</h1>
@@ -45,41 +47,93 @@ export function ServiceHead({ service, put }) {
         >
         <span class="tag">${serverClass(service)}</span>
         <span class="tag mono" title=${service.handler ?? ""}>${service.handler}</span>
-        <span class="tag"
-          >${status.host === "thread" && service.concurrency !== "forking" ? "background thread" : html`child process${status.pids.length > 0 && html` <span class="mono">${status.pids.join(" ")}</span>`}`}</span
-        >
-        ${service.requests !== null && html`<span class="tag">${plural(service.requests, "request")}, then stopped</span>`}
-        ${status.restarts > 0 && html`<span class="tag warn">${plural(status.restarts, "restart")}</span>`}
+        <${HostTag} service=${service} />
+        ${
+          service.requests !== null &&
+          html`<span class="tag">${plural(service.requests, "request")}, then stopped</span>`
+        }
+        ${
+          status.restarts > 0 &&
+          html`<span class="tag warn">${plural(status.restarts, "restart")}</span>`
+        }
       </div>
       <div class="acts">
-        ${state === "running" && html`<${Copy} text=${tryCommand(service)} what="a command that talks to it" class="try-command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(service)}`} />`}
-        ${canHandleOne(state) && html`<${Button} icon="one" busy=${isBusy(name, "handle")} onClick=${() => handleOne(service, put)}>Handle one request</${Button}>`}
-        ${!canStart(state) && html`<${Button} icon="restart" disabled=${!canRestart(state)} busy=${isBusy(name, "restart")} onClick=${() => control("restart", [service], put)}>Restart</${Button}>`}
+        ${state === "running" && html`<${Copy}
+            text=${tryCommand(service)}
+            what="a command that talks to it"
+            class="try-command"
+            shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(service)}`}
+          />`}
+        ${canHandleOne(state) && html`<${Button}
+            icon="one"
+            busy=${isBusy(name, "handle")}
+            onClick=${() => handleOne(service, put)}
+          >Handle one request</${Button}>`}
+        ${!canStart(state) && html`<${Button}
+            icon="restart"
+            disabled=${!canRestart(state)}
+            busy=${isBusy(name, "restart")}
+            onClick=${() => control("restart", [service], put)}
+          >Restart</${Button}>`}
         ${
           canStart(state)
-            ? html`<${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start</${Button}>`
-            : html`<${Button} kind="danger" icon="stop" disabled=${!canStop(state)} busy=${isBusy(name, "stop")} onClick=${() => control("stop", [service], put)}>Stop</${Button}>`
+            ? html`<${Button}
+                kind="primary"
+                icon="play"
+                busy=${isBusy(name, "start")}
+                onClick=${() => control("start", [service], put)}
+              >Start</${Button}>`
+            : html`<${Button}
+                kind="danger"
+                icon="stop"
+                disabled=${!canStop(state)}
+                busy=${isBusy(name, "stop")}
+                onClick=${() => control("stop", [service], put)}
+              >Stop</${Button}>`
         }
       </div>
     </header>
     ${service.description && html`<p class="dim about">${service.description}</p>`}
     <${Fault} service=${service} />
     ${
-      status.pending_changes.length > 0 &&
+      pending.length > 0 &&
       html`<${Notice}
         tone="info"
-        what=${`${sentence(list(status.pending_changes.map(words)))} ${status.pending_changes.length === 1 ? "has" : "have"} changed since it started.`}
+        what=${`${changes} changed since it started.`}
         why="It goes on as it was; a restart applies what changed."
-        side=${html`<${Button} small icon="restart" busy=${isBusy(name, "restart")} onClick=${() => control("restart", [service], put)}>Restart now</${Button}>`}
+        side=${html`<${Button}
+            small
+            icon="restart"
+            busy=${isBusy(name, "restart")}
+            onClick=${() => control("restart", [service], put)}
+          >Restart now</${Button}>`}
       />`
     }`;
+}
+
+/** Where its server runs. @param {{service: Service}} props */
+function HostTag({ service }) {
+  const { host, pids } = service.status;
+  if (host === "thread" && service.concurrency !== "forking") {
+    return html`<span class="tag">background thread</span>`;
+  }
+  return html`<span class="tag">child process <span class="mono">${pids.join(" ")}</span></span>`;
 }
 
 /** Why it is not running though it should. @param {{service: Service}} props */
 function Fault({ service }) {
   const { state, last_error: error } = service.status;
   if (!error || (state !== "failed" && state !== "backoff")) return null;
-  return html`<${Notice} tone="bad" urgent what=${state === "failed" ? sentence(error.message) : `It ended by itself and is tried again: ${error.message}`} why=${html`<span class="mono">${error.type}</span>`}>
+  const what =
+    state === "failed"
+      ? sentence(error.message)
+      : `It ended by itself and is tried again: ${error.message}`;
+  return html`<${Notice}
+      tone="bad"
+      urgent
+      what=${what}
+      why=${html`<span class="mono">${error.type}</span>`}
+    >
     ${error.traceback && html`<${Trace} text=${error.traceback} open=${!error.type.startsWith("Address")} />`}
   </${Notice}>`;
 }

@@ -81,9 +81,25 @@ export function ServicesTable({ deck, meters }) {
       ${
         picked.size > 0
           ? html`<h2>${picked.size} picked</h2>
-            <${Button} small icon="play" disabled=${!chosen.some((one) => canStart(one.status.state))} onClick=${() => control("start", chosen, put)}>Start</${Button}>
-            <${Button} small icon="stop" kind="danger" disabled=${!chosen.some((one) => canStop(one.status.state))} onClick=${() => control("stop", chosen, put)}>Stop</${Button}>
-            <${Button} small icon="restart" disabled=${!chosen.some((one) => canRestart(one.status.state))} onClick=${() => control("restart", chosen, put)}>Restart</${Button}>
+            <${Button}
+                small
+                icon="play"
+                disabled=${!chosen.some((one) => canStart(one.status.state))}
+                onClick=${() => control("start", chosen, put)}
+              >Start</${Button}>
+            <${Button}
+                small
+                icon="stop"
+                kind="danger"
+                disabled=${!chosen.some((one) => canStop(one.status.state))}
+                onClick=${() => control("stop", chosen, put)}
+              >Stop</${Button}>
+            <${Button}
+                small
+                icon="restart"
+                disabled=${!chosen.some((one) => canRestart(one.status.state))}
+                onClick=${() => control("restart", chosen, put)}
+              >Restart</${Button}>
             <${Button} small kind="quiet" onClick=${() => setPicked(new Set())}>Clear</${Button}>`
           : html`<h2>Services<span class="count">${services.length}</span></h2>
               ${
@@ -106,11 +122,25 @@ export function ServicesTable({ deck, meters }) {
     </div>
     ${
       services.length === 0
-        ? html`<${Empty} title="No services yet" text="A service is one socketserver server: a handler, an address, and how requests are served.">
-          <${Button} kind="primary" icon="plus" href="/services/new">New service</${Button}><${Button} href="/handlers">See the handlers</${Button}>
+        ? html`<${Empty}
+            title="No services yet"
+            text="A service is one socketserver server: a handler, an address, and how requests are served."
+          >
+          <${Button}
+              kind="primary"
+              icon="plus"
+              href="/services/new"
+            >New service</${Button}><${Button} href="/handlers">See the handlers</${Button}>
         </${Empty}>`
         : shown.length === 0
-          ? html`<${Empty} title="Nothing matches" text=${text ? `No service has “${searched.value}” in its name, address, handler or labels${filter === "all" ? "" : " and is in this state"}.` : "No service is in this state."}>
+          ? html`<${Empty}
+              title="Nothing matches"
+              text=${
+                text
+                  ? `No service ${filter === "all" ? "" : "in this state "}has “${searched.value}” in its name, address, handler or labels.`
+                  : "No service is in this state."
+              }
+            >
             <${Button} onClick=${() => {
               setFilter("all");
               searched.value = "";
@@ -153,7 +183,14 @@ export function ServicesTable({ deck, meters }) {
                       <td colspan="11" style=${{ height: `${view.before}px` }}></td>
                     </tr>`
                   }
-                  ${rows.map((service) => html`<${ServiceRow} key=${service.name} service=${service} meters=${meters} picked=${picked.has(service.name)} onPick=${pick} put=${put} />`)}
+                  ${rows.map((service) => html`<${ServiceRow}
+                      key=${service.name}
+                      service=${service}
+                      meters=${meters}
+                      picked=${picked.has(service.name)}
+                      onPick=${pick}
+                      put=${put}
+                    />`)}
                   ${
                     windowed &&
                     view.after > 0 &&

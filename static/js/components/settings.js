@@ -168,7 +168,12 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
             <${Button} kind="primary" type="submit" busy=${busy} disabled=${!changed}>Save</${Button}>
             <${Button} disabled=${!changed} onClick=${onReload}>Discard</${Button}>
             <span class="dim">${changed ? (isUp(live.status.state) ? "It goes on as it is until restarted." : "Not saved yet.") : ""}</span>
-            <span class="push"></span><${Button} kind="danger" icon="trash" busy=${isBusy(service.name, "delete")} onClick=${() => deleteService(live)}>Delete</${Button}>`}
+            <span class="push"></span><${Button}
+                kind="danger"
+                icon="trash"
+                busy=${isBusy(service.name, "delete")}
+                onClick=${() => deleteService(live)}
+              >Delete</${Button}>`}
         />
       </form>
       <${SameAs} definition=${made.definition} edits=${service.name} />

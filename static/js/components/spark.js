@@ -73,8 +73,14 @@ export function Figure({
         <path class="ground" d=${ground} />
         <path d=${line} />
       </svg>
-      ${!Number.isNaN(last) && html`<i class="now" style=${{ left: "100%", top: `${(1 - (top > 0 ? last / top : 0)) * 100}%` }}></i>`}
-      ${scrubbed && html`<i class="then" style=${{ left: `${/** @type {number} */ ((at) / (SAMPLES - 1)) * 100}%` }}></i>`}
+      ${!Number.isNaN(last) && html`<i
+          class="now"
+          style=${{ left: "100%", top: `${(1 - (top > 0 ? last / top : 0)) * 100}%` }}
+        ></i>`}
+      ${scrubbed && html`<i
+          class="then"
+          style=${{ left: `${/** @type {number} */ ((at) / (SAMPLES - 1)) * 100}%` }}
+        ></i>`}
     </div>
   </div>`;
 }

@@ -94,7 +94,11 @@ export function Tail({ tail, as = "auto", withService = false, empty, onConnecti
         <${Icon} name="tail" />${plural(tail.missed, "new event")}
       </button>`
     }
-    ${picked && html`<${EventDetail} event=${picked} onClose=${() => setPicked(null)} onConnection=${onConnection} />`}
+    ${picked && html`<${EventDetail}
+        event=${picked}
+        onClose=${() => setPicked(null)}
+        onConnection=${onConnection}
+      />`}
   </div>`;
 }
 
@@ -125,7 +129,11 @@ function Row({ event, index, as, withService, picked, last }) {
     }
     return html`<div class=${`tail-row ${line.alarm ? "bad" : ""}`} ...${common}>
       <span class="time">${clock(event.time)}</span>
-      ${withService && html`<a class="svc clip" tabindex="-1" href=${event.service ? `/services/${event.service}` : undefined}>${event.service ?? ""}</a>`}
+      ${withService && html`<a
+          class="svc clip"
+          tabindex="-1"
+          href=${event.service ? `/services/${event.service}` : undefined}
+        >${event.service ?? ""}</a>`}
       <span class="id">${event.connection === null ? "" : `#${event.connection}`}</span>
       <span class=${`glyph ${line.tone}`}><${Icon} name=${line.glyph} class="small" /></span>
       <span class="kind clip">${line.word}</span>
@@ -143,7 +151,11 @@ const Parts = ({ line, as }) => html`
           >${part.text}</span
         >`,
   )}
-  ${line.payload && html`<${Preview} base64=${line.payload.base64} truncated=${line.payload.truncated} as=${as} />`}
+  ${line.payload && html`<${Preview}
+      base64=${line.payload.base64}
+      truncated=${line.payload.truncated}
+      as=${as}
+    />`}
 `;
 
 /**
@@ -152,6 +164,7 @@ const Parts = ({ line, as }) => html`
  */
 export function TailTools({ tail, as, setAs }) {
   void tail.version.value;
+  const held = tail.paused === "button";
   return html`
     <div class="toggles" role="group" aria-label="Kinds of events shown">
       ${Object.entries(GROUPS).map(
@@ -171,8 +184,12 @@ export function TailTools({ tail, as, setAs }) {
       { value: "text", text: "Text" },
       { value: "hex", text: "Hex" },
     ]} onChange=${setAs} />
-    <${Button} small icon=${tail.paused === "button" ? "play" : "pause"} kind=${tail.paused === "button" ? "primary" : ""}
-      onClick=${() => (tail.paused === "button" ? tail.resume() : tail.pause("button"))}>${tail.paused === "button" ? `Go on${tail.missed ? `, ${number(tail.missed)} new` : ""}` : "Pause"}</${Button}>
+    <${Button}
+        small
+        icon=${held ? "play" : "pause"}
+        kind=${held ? "primary" : ""}
+        onClick=${() => (held ? tail.resume() : tail.pause("button"))}
+      >${held ? `Go on${tail.missed ? `, ${number(tail.missed)} new` : ""}` : "Pause"}</${Button}>
     <${Button} small kind="quiet" onClick=${() => tail.clear()}>Clear</${Button}>
   `;
 }

@@ -108,7 +108,11 @@ export function TryIt({ service }) {
       event.preventDefault();
       send();
     }}>
-      ${!running && html`<${Notice} tone="info" what="The service is not running." why="Start it to talk to it." />`}
+      ${!running && html`<${Notice}
+          tone="info"
+          what="The service is not running."
+          why="Start it to talk to it."
+        />`}
       <div class="field"><div class="row wrap"><label for="try-data" class="strong">Send</label>
         <span class="push"></span><${Segment} label="Typed as" value=${encoding} onChange=${setEncoding} options=${[
           { value: "text", text: "Text" },
@@ -141,12 +145,33 @@ export function TryIt({ service }) {
           />
         </div>`
       }
-      <div class="row wrap"><label class="dim" for="try-timeout">Wait up to</label><span class="with-unit short"><input id="try-timeout" class="input mono" inputmode="decimal" value=${timeout} onInput=${(/** @type {any} */ event) => setSeconds(event.currentTarget.value)} /><span class="unit">s</span></span>
-        <span class="push"></span><span class="faint"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span><${Button} kind="primary" icon="send" type="submit" busy=${busy} disabled=${Boolean(wrong) || !running}>Send</${Button}></div>
+      <div class="row wrap"><label class="dim" for="try-timeout">Wait up to</label><span class="with-unit short"><input
+          id="try-timeout"
+          class="input mono"
+          inputmode="decimal"
+          value=${timeout}
+          onInput=${(/** @type {any} */ event) => setSeconds(event.currentTarget.value)}
+        /><span class="unit">s</span></span>
+        <span class="push"></span><span class="faint"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span><${Button}
+            kind="primary"
+            icon="send"
+            type="submit"
+            busy=${busy}
+            disabled=${Boolean(wrong) || !running}
+          >Send</${Button}></div>
       <div class="row wrap copy-as"><span class="dim">Copy as</span>
-        <${CopyButton} text=${asNetcat(service, bytes, seconds)} label=${`Copy as ${service.address.startsWith("unixgram") ? "socat" : "nc"}`}>${service.address.startsWith("unixgram") ? "socat" : "nc"}</${CopyButton}>
-        <${CopyButton} text=${asCurl(service, request, location.origin)} label="Copy as curl, through the panel">curl</${CopyButton}>
-        <${CopyButton} text=${asPython(service, bytes, seconds)} label="Copy as Python">Python</${CopyButton}></div>
+        <${CopyButton}
+            text=${asNetcat(service, bytes, seconds)}
+            label=${`Copy as ${service.address.startsWith("unixgram") ? "socat" : "nc"}`}
+          >${service.address.startsWith("unixgram") ? "socat" : "nc"}</${CopyButton}>
+        <${CopyButton}
+            text=${asCurl(service, request, location.origin)}
+            label="Copy as curl, through the panel"
+          >curl</${CopyButton}>
+        <${CopyButton}
+            text=${asPython(service, bytes, seconds)}
+            label="Copy as Python"
+          >Python</${CopyButton}></div>
       ${http && html`<p class="dim">HTTP wants CR LF and an empty line after the headers.</p>`}
     </form>
     <div class="try-log" aria-live="polite">
@@ -180,8 +205,7 @@ function Exchange({ talk, onAgain }) {
       ${
         answer &&
         html`<span
-            >answered after
-            <strong>${span(answer.first_byte_after ?? answer.duration)}</strong></span
+            >answered after${" "}<strong>${span(answer.first_byte_after ?? answer.duration)}</strong></span
           ><span class="faint"
             >${ENDED[/** @type {keyof typeof ENDED} */ (answer.ended)] ?? ""}</span
           >`

@@ -51,7 +51,12 @@ function Starter({ service, put }) {
     <p>${service.description}</p>
     ${
       canStart(status.state)
-        ? html`<div class="said"><${Button} kind="primary" icon="play" busy=${isBusy(name, "start")} onClick=${() => control("start", [service], put)}>Start<span class="sr"> ${name}</span></${Button}>
+        ? html`<div class="said"><${Button}
+            kind="primary"
+            icon="play"
+            busy=${isBusy(name, "start")}
+            onClick=${() => control("start", [service], put)}
+          >Start<span class="sr"> ${name}</span></${Button}>
           ${status.last_error && status.state === "failed" ? html`<span class="bad">${status.last_error.message}</span>` : html`<span class="mono faint clip">${command}</span>`}</div>`
         : html`<${Copy}
               text=${command}

@@ -76,7 +76,13 @@ function Handlers() {
         <section class="card" aria-label="Your own">
           <div class="card-head"><h2>Your own<span class="count">${own.length}</span></h2>
             ${listing.errors.length > 0 && html`<span class="tag bad">${plural(listing.errors.length, "file")} broken</span>`}
-            <${Button} small icon="restart" class="push" busy=${busy} onClick=${again}>Read the folder again</${Button}></div>
+            <${Button}
+                small
+                icon="restart"
+                class="push"
+                busy=${busy}
+                onClick=${again}
+              >Read the folder again</${Button}></div>
           ${listing.errors.map(
             (error) =>
               html`<div class="broken stack" key=${error.file}>
@@ -107,11 +113,17 @@ function Handlers() {
               { value: "stream", text: "Streams" },
               { value: "datagram", text: "Datagrams" },
             ]} /></div>
-          <div class="catalogue">${builtin.map((handler) => html`<${Entry} key=${handler.name} handler=${handler} />`)}</div>
+          <div class="catalogue">${builtin.map((handler) => html`<${Entry}
+              key=${handler.name}
+              handler=${handler}
+            />`)}</div>
         </section>
       </div>
       <aside class="card" aria-label="How to write your own">
-        <div class="card-head"><h2>How to write your own</h2><span class="push"></span><${CopyButton} text=${SAMPLE} label="Copy the sample" /></div>
+        <div class="card-head"><h2>How to write your own</h2><span class="push"></span><${CopyButton}
+            text=${SAMPLE}
+            label="Copy the sample"
+          /></div>
         <div class="card-body stack">
           <p class="dim">Put a file such as <code>shout.py</code> into the handlers folder${boot.folder ? ":" : "."}</p>
           ${boot.folder && html`<${Copy} text=${boot.folder} what="the folder’s path" class="wide" />`}
@@ -164,7 +176,12 @@ function Entry({ handler }) {
     }
     <div class="foot"><span class="can mono faint">${handler.transports.join(" ")}</span>
       ${handler.shares_state && html`<span class="tag line">shares state</span>`}
-      <${Button} small class="push" href=${`/services/new?handler=${encodeURIComponent(handler.name)}`} label=${`Use it: ${handler.name}`}>Use it</${Button}></div>
+      <${Button}
+          small
+          class="push"
+          href=${`/services/new?handler=${encodeURIComponent(handler.name)}`}
+          label=${`Use it: ${handler.name}`}
+        >Use it</${Button}></div>
   </article>`;
 }
 

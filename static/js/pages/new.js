@@ -81,7 +81,7 @@ function NewService() {
     return undefined;
   };
 
-  return html` <header class="page-head">
+  return html`<header class="page-head">
       <h1>New service</h1>
       <span class="sub">what to serve, where, and how</span>
     </header>
@@ -101,8 +101,18 @@ function NewService() {
           errors=${sorted.at}
           elsewhere=${sorted.elsewhere}
           foot=${html`
-          <${Button} kind="primary" icon="play" type="submit" busy=${busy === "start"} disabled=${busy !== ""}>Create and start</${Button}>
-          <${Button} busy=${busy === "create"} disabled=${busy !== ""} onClick=${() => create(false)}>Create only</${Button}>
+          <${Button}
+              kind="primary"
+              icon="play"
+              type="submit"
+              busy=${busy === "start"}
+              disabled=${busy !== ""}
+            >Create and start</${Button}>
+          <${Button}
+              busy=${busy === "create"}
+              disabled=${busy !== ""}
+              onClick=${() => create(false)}
+            >Create only</${Button}>
           <span class="push"></span><${Button} kind="quiet" href="/">Cancel</${Button}>`}
         />
       </form>

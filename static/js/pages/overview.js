@@ -79,13 +79,59 @@ function OverviewFigures() {
     return Number.isNaN(mean) ? otherwise : mean;
   };
   return html`<${Figures} label="Figures">
-    <${Figure} label="Running" value=${running} of=${` / ${services.length}`} series=${total.of("running")} show=${asCount} floor=${services.length} />
-    <${Figure} label="Failed" value=${failed} series=${total.of("failed")} show=${asCount} tone="bad" alarm=${failed > 0} />
-    <${Figure} label="Open connections" value=${services.reduce((sum, one) => sum + one.status.connections.open, 0)} series=${total.of("open")} show=${asCount} floor=${4} />
-    <${Figure} label="Connections" value=${recent("connections", reckoned("connections"))} series=${total.of("connections")} show=${asFrequency} floor=${2} />
-    <${Figure} label="In" value=${recent("in", reckoned("bytes_in"))} series=${total.of("in")} show=${asRate} tone="in" floor=${64} />
-    <${Figure} label="Out" value=${recent("out", reckoned("bytes_out"))} series=${total.of("out")} show=${asRate} tone="out" floor=${64} />
-    <${Figure} label="Events" value=${recent("events", 0)} series=${total.of("events")} show=${asFrequency} floor=${4} />
+    <${Figure}
+        label="Running"
+        value=${running}
+        of=${` / ${services.length}`}
+        series=${total.of("running")}
+        show=${asCount}
+        floor=${services.length}
+      />
+    <${Figure}
+        label="Failed"
+        value=${failed}
+        series=${total.of("failed")}
+        show=${asCount}
+        tone="bad"
+        alarm=${failed > 0}
+      />
+    <${Figure}
+        label="Open connections"
+        value=${services.reduce((sum, one) => sum + one.status.connections.open, 0)}
+        series=${total.of("open")}
+        show=${asCount}
+        floor=${4}
+      />
+    <${Figure}
+        label="Connections"
+        value=${recent("connections", reckoned("connections"))}
+        series=${total.of("connections")}
+        show=${asFrequency}
+        floor=${2}
+      />
+    <${Figure}
+        label="In"
+        value=${recent("in", reckoned("bytes_in"))}
+        series=${total.of("in")}
+        show=${asRate}
+        tone="in"
+        floor=${64}
+      />
+    <${Figure}
+        label="Out"
+        value=${recent("out", reckoned("bytes_out"))}
+        series=${total.of("out")}
+        show=${asRate}
+        tone="out"
+        floor=${64}
+      />
+    <${Figure}
+        label="Events"
+        value=${recent("events", 0)}
+        series=${total.of("events")}
+        show=${asFrequency}
+        floor=${4}
+      />
   </${Figures}>`;
 }
 

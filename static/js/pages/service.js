@@ -128,12 +128,54 @@ function ServiceFigures() {
   const { waiting, rejected } = status.connections;
   const queued = (waiting.backlog ?? 0) + waiting.queue;
   return html`<${Figures} label="Figures">
-    <${Figure} label="Open connections" value=${status.connections.open} of=${queued ? ` +${number(queued)} waiting` : ""} series=${meter.of("open")} show=${asCount} floor=${4} title=${`${number(status.connections.total)} in all${rejected ? `, ${number(rejected)} rejected` : ""}`} />
-    <${Figure} label="Connections" value=${recent("connections", rates?.connections)} series=${meter.of("connections")} show=${(/** @type {number} */ value) => [frequency(value), "/s"]} floor=${2} />
-    <${Figure} label="In" value=${recent("in", rates?.bytes_in)} series=${meter.of("in")} show=${asRate} tone="in" floor=${64} />
-    <${Figure} label="Out" value=${recent("out", rates?.bytes_out)} series=${meter.of("out")} show=${asRate} tone="out" floor=${64} />
-    <${Figure} label="Handling p99" value=${status.handling.p99 ?? Number.NaN} series=${meter.of("p99")} show=${spanParts} floor=${0.0001} title=${`half of the requests take ${spanParts(status.handling.p50).join(" ")} or less`} />
-    <${Figure} label="Errors" value=${status.errors} series=${meter.of("errors")} show=${asCount} tone="bad" alarm=${status.errors > 0} />
+    <${Figure}
+        label="Open connections"
+        value=${status.connections.open}
+        of=${queued ? ` +${number(queued)} waiting` : ""}
+        series=${meter.of("open")}
+        show=${asCount}
+        floor=${4}
+        title=${`${number(status.connections.total)} in all${rejected ? `, ${number(rejected)} rejected` : ""}`}
+      />
+    <${Figure}
+        label="Connections"
+        value=${recent("connections", rates?.connections)}
+        series=${meter.of("connections")}
+        show=${(/** @type {number} */ value) => [frequency(value), "/s"]}
+        floor=${2}
+      />
+    <${Figure}
+        label="In"
+        value=${recent("in", rates?.bytes_in)}
+        series=${meter.of("in")}
+        show=${asRate}
+        tone="in"
+        floor=${64}
+      />
+    <${Figure}
+        label="Out"
+        value=${recent("out", rates?.bytes_out)}
+        series=${meter.of("out")}
+        show=${asRate}
+        tone="out"
+        floor=${64}
+      />
+    <${Figure}
+        label="Handling p99"
+        value=${status.handling.p99 ?? Number.NaN}
+        series=${meter.of("p99")}
+        show=${spanParts}
+        floor=${0.0001}
+        title=${`half of the requests take ${spanParts(status.handling.p50).join(" ")} or less`}
+      />
+    <${Figure}
+        label="Errors"
+        value=${status.errors}
+        series=${meter.of("errors")}
+        show=${asCount}
+        tone="bad"
+        alarm=${status.errors > 0}
+      />
   </${Figures}>`;
 }
 
@@ -163,7 +205,10 @@ function EventsTab({ as, setAs }) {
         tail=${tail}
         as=${as}
         onConnection=${(/** @type {number} */ id) => tail.only(id)}
-        empty=${html`<${Empty} title="Quiet" text="Opened, data, closed, errors and what the handler prints appear here, as they happen." />`}
+        empty=${html`<${Empty}
+            title="Quiet"
+            text="Opened, data, closed, errors and what the handler prints appear here, as they happen."
+          />`}
       />
     </div>`;
 }
@@ -199,10 +244,13 @@ function Page() {
     };
   }, []);
   if (gone.value) {
-    return html`<section class="card"><${Empty} title=${`${name} was deleted`} text="Somebody deleted this service while you were looking. What was recorded of it stays among the events.">
+    return html`<section class="card"><${Empty}
+        title=${`${name} was deleted`}
+        text="Somebody deleted this service while you were looking. What was recorded of it stays among the events."
+      >
       <${Button} kind="primary" href="/">Overview</${Button}></${Empty}></section>`;
   }
-  return html` <${LinkNotice} />
+  return html`<${LinkNotice} />
     <${ServiceHead} service=${current} put=${put} />
     <${ServiceFigures} />
     <${Lanes}
@@ -213,7 +261,11 @@ function Page() {
         turn("events");
       }}
     />
-    ${current.capture.level === "off" && tab === "events" && html`<${Notice} tone="info" what="Capture is off: connections are listed, but nothing is recorded." why="Settings say how closely the service is watched." />`}
+    ${current.capture.level === "off" && tab === "events" && html`<${Notice}
+        tone="info"
+        what="Capture is off: connections are listed, but nothing is recorded."
+        why="Settings say how closely the service is watched."
+      />`}
     <section class="card clip-card">
       <${Tabs}
         label=${`All of ${name}`}
@@ -238,7 +290,11 @@ function Page() {
             book=${book}
             version=${bookVersion}
             cursors=${cursors}
-            command=${html`<${Copy} text=${tryCommand(current)} what="the command" shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(current)}`} />`}
+            command=${html`<${Copy}
+                text=${tryCommand(current)}
+                what="the command"
+                shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(current)}`}
+              />`}
             onEvents=${(/** @type {number} */ id) => {
               tail.only(id);
               turn("events");

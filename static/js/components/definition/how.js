@@ -2,7 +2,7 @@
 /** How requests are served, with what that means for shared state, and where the server runs. */
 
 import { html } from "htm/preact";
-import { CheckField, Choices, TextField } from "../fields.js";
+import { CheckField, Choices, Problem, TextField } from "../fields.js";
 
 /** @import { Handler } from "../../types.js" */
 /** @import { Part } from "./form.js" */
@@ -70,7 +70,7 @@ export function How({ form, set, handler, errors }) {
         };
       })}
     />
-    ${errors["/concurrency"] && html`<div class="field"><span class="error" role="alert">${errors["/concurrency"]}</span></div>`}
+    <${Problem} text=${errors["/concurrency"]} />
     ${
       form.concurrency === "pool" &&
       html`<div class="fields">
@@ -110,6 +110,6 @@ export function How({ form, set, handler, errors }) {
         hint="Best for Python handlers. Switch it off for one that computes in C code without the interpreter’s lock."
       />`
     }
-    ${errors["/host"] && html`<div class="field"><span class="error" role="alert">${errors["/host"]}</span></div>`}
+    <${Problem} text=${errors["/host"]} />
   </div>`;
 }

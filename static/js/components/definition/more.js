@@ -31,6 +31,23 @@ const POLICIES = [
   { value: "never", text: "never" },
 ];
 
+/** @param {Form} form */
+function captureSummary({ capture: { level, bytes } }) {
+  if (level !== "payload") return level;
+  return bytes === "0" ? "payload, all bytes" : `payload, first ${bytes} bytes`;
+}
+
+/** @param {Form} form */
+const lifeSummary = ({ requests, drain_timeout, restart, autostart }) =>
+  [
+    requests ? `${requests} requests, then stopped` : "serve_forever",
+    `drains ${drain_timeout} s`,
+    `restarts ${restart.policy.replace("-", " ")}`,
+    autostart && "autostart",
+  ]
+    .filter(Boolean)
+    .join("; ");
+
 /** @param {Part} props */
 export function More({ form, set, errors }) {
   const capture = (/** @type {Partial<Form["capture"]>} */ change) =>
@@ -41,11 +58,34 @@ export function More({ form, set, errors }) {
     set({ restart: { ...form.restart, ...change } });
   const datagram = isDatagram(form.scheme);
   return html`<div class="folds">
-    <${Fold} title="Capture" summary=${form.capture.level === "payload" ? `payload, ${form.capture.bytes === "0" ? "all" : `first ${form.capture.bytes}`} bytes` : form.capture.level}>
-      <div class="fields"><${SelectField} pointer="/capture/level" label="What is recorded" value=${form.capture.level} options=${LEVELS} error=${errors["/capture/level"]} onChange=${(/** @type {string} */ level) => capture({ level })} hint="More is seen, and costs more a message." />
-      ${form.capture.level === "payload" && html`<${TextField} pointer="/capture/bytes" label="Bytes of each message" numeric unit="bytes" value=${form.capture.bytes} error=${errors["/capture/bytes"]} onInput=${(/** @type {string} */ bytes) => capture({ bytes })} hint="0: all of it" />`}</div>
+    <${Fold}
+        title="Capture"
+        summary=${captureSummary(form)}
+      >
+      <div class="fields"><${SelectField}
+          pointer="/capture/level"
+          label="What is recorded"
+          value=${form.capture.level}
+          options=${LEVELS}
+          error=${errors["/capture/level"]}
+          onChange=${(/** @type {string} */ level) => capture({ level })}
+          hint="More is seen, and costs more a message."
+        />
+      ${form.capture.level === "payload" && html`<${TextField}
+          pointer="/capture/bytes"
+          label="Bytes of each message"
+          numeric
+          unit="bytes"
+          value=${form.capture.bytes}
+          error=${errors["/capture/bytes"]}
+          onInput=${(/** @type {string} */ bytes) => capture({ bytes })}
+          hint="0: all of it"
+        />`}</div>
     </${Fold}>
-    <${Fold} title="Limits" summary=${datagram ? `datagrams up to ${form.limits.max_datagram} bytes` : `backlog ${form.limits.backlog}`}>
+    <${Fold}
+        title="Limits"
+        summary=${datagram ? `datagrams up to ${form.limits.max_datagram} bytes` : `backlog ${form.limits.backlog}`}
+      >
       <div class="fields">${
         datagram
           ? html`<${TextField}
@@ -69,11 +109,41 @@ export function More({ form, set, errors }) {
             />`
       }</div>
     </${Fold}>
-    <${Fold} title="Life" summary=${`${form.requests ? `${form.requests} requests, then stopped` : "serve_forever"}; drains ${form.drain_timeout} s; restarts ${form.restart.policy.replace("-", " ")}${form.autostart ? "; autostart" : ""}`}>
+    <${Fold}
+        title="Life"
+        summary=${lifeSummary(form)}
+      >
       <div class="fields">
-        <${TextField} pointer="/requests" label="Requests" numeric optional value=${form.requests} placeholder="no end" error=${errors["/requests"]} onInput=${(/** @type {string} */ requests) => set({ requests })} hint="Empty: serve_forever. A number: handle_request so often, then stopped." />
-        <${TextField} pointer="/drain_timeout" label="Drain" numeric unit="seconds" value=${form.drain_timeout} error=${errors["/drain_timeout"]} onInput=${(/** @type {string} */ drain_timeout) => set({ drain_timeout })} hint="How long a stop waits for open connections before it closes them." />
-        <${SelectField} pointer="/restart/policy" label="Restart" value=${form.restart.policy} options=${POLICIES} error=${errors["/restart/policy"]} onChange=${(/** @type {string} */ policy) => restart({ policy })} hint="When it ends though nobody asked." />
+        <${TextField}
+            pointer="/requests"
+            label="Requests"
+            numeric
+            optional
+            value=${form.requests}
+            placeholder="no end"
+            error=${errors["/requests"]}
+            onInput=${(/** @type {string} */ requests) => set({ requests })}
+            hint="Empty: serve_forever. A number: handle_request so often, then stopped."
+          />
+        <${TextField}
+            pointer="/drain_timeout"
+            label="Drain"
+            numeric
+            unit="seconds"
+            value=${form.drain_timeout}
+            error=${errors["/drain_timeout"]}
+            onInput=${(/** @type {string} */ drain_timeout) => set({ drain_timeout })}
+            hint="How long a stop waits for open connections before it closes them."
+          />
+        <${SelectField}
+            pointer="/restart/policy"
+            label="Restart"
+            value=${form.restart.policy}
+            options=${POLICIES}
+            error=${errors["/restart/policy"]}
+            onChange=${(/** @type {string} */ policy) => restart({ policy })}
+            hint="When it ends though nobody asked."
+          />
         ${
           form.restart.policy !== "never" &&
           html`<${TextField}
@@ -108,11 +178,37 @@ export function More({ form, set, errors }) {
             />`
         }
       </div>
-      <${CheckField} pointer="/autostart" label="Autostart" checked=${form.autostart} onChange=${(/** @type {boolean} */ autostart) => set({ autostart })} error=${errors["/autostart"]} hint="When the panel starts, it brings back what was last asked of the service." />
+      <${CheckField}
+          pointer="/autostart"
+          label="Autostart"
+          checked=${form.autostart}
+          onChange=${(/** @type {boolean} */ autostart) => set({ autostart })}
+          error=${errors["/autostart"]}
+          hint="When the panel starts, it brings back what was last asked of the service."
+        />
     </${Fold}>
-    <${Fold} title="Description and labels" summary=${[form.description, ...form.labels.map(([key, value]) => `${key}=${value}`)].filter(Boolean).join(", ")}>
-      <${TextField} pointer="/description" label="Description" optional value=${form.description} error=${errors["/description"]} onInput=${(/** @type {string} */ description) => set({ description })} />
-      <${Field} pointer="/labels" label="Labels" optional group error=${errors["/labels"]}><${Pairs} pairs=${form.labels} onChange=${(/** @type {[string, string][]} */ labels) => set({ labels })} /></${Field}>
+    <${Fold}
+        title="Description and labels"
+        summary=${[form.description, ...form.labels.map(([key, value]) => `${key}=${value}`)].filter(Boolean).join(", ")}
+      >
+      <${TextField}
+          pointer="/description"
+          label="Description"
+          optional
+          value=${form.description}
+          error=${errors["/description"]}
+          onInput=${(/** @type {string} */ description) => set({ description })}
+        />
+      <${Field}
+          pointer="/labels"
+          label="Labels"
+          optional
+          group
+          error=${errors["/labels"]}
+        ><${Pairs}
+            pairs=${form.labels}
+            onChange=${(/** @type {[string, string][]} */ labels) => set({ labels })}
+          /></${Field}>
     </${Fold}>
   </div>`;
 }

@@ -25,7 +25,13 @@ export function Options({ form, set, handler, errors }) {
     ${
       schema
         ? html`<div class="fields">
-            ${fields.map((field) => html`<${OptionInput} key=${field.key} field=${field} raw=${form.options[field.key]} error=${errors[`/options/${field.key}`]} onChange=${(/** @type {any} */ raw) => change(field.key, raw)} />`)}
+            ${fields.map((field) => html`<${OptionInput}
+                key=${field.key}
+                field=${field}
+                raw=${form.options[field.key]}
+                error=${errors[`/options/${field.key}`]}
+                onChange=${(/** @type {any} */ raw) => change(field.key, raw)}
+              />`)}
           </div>`
         : html`<${AnyOptions} form=${form} set=${set} error=${errors["/options"]} />`
     }

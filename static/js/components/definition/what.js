@@ -3,7 +3,7 @@
 
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
-import { Choices, TextField } from "../fields.js";
+import { Choices, Problem, TextField } from "../fields.js";
 import { Icon, Prose } from "../kit.js";
 import { fieldsOf, rawOptions } from "../../lib/schema.js";
 
@@ -78,8 +78,10 @@ export function What({ form, set, handlers, checked, errors, edits }) {
             onInput=${(/** @type {string} */ value) => set({ handler: value })}
             hint=${html`<${CheckedHint} checked=${checked} />`}
           />`
-        : html`${checked.handler?.description && html`<p class="dim"><${Prose} text=${checked.handler.description} /></p>`}${errors["/handler"] && html`<div class="field"><span class="error" role="alert">${errors["/handler"]}</span></div>`}`
+        : checked.handler?.description &&
+          html`<p class="dim"><${Prose} text=${checked.handler.description} /></p>`
     }
+    ${!form.own && html`<${Problem} text=${errors["/handler"]} />`}
   </div>`;
 }
 

@@ -2,7 +2,7 @@
 /** Where it listens: the transport, and a host with a port or a path; and its name. */
 
 import { html } from "htm/preact";
-import { TextField } from "../fields.js";
+import { Problem, TextField } from "../fields.js";
 import { Segment } from "../kit.js";
 import { addressOf } from "../../lib/definition.js";
 
@@ -20,6 +20,7 @@ const SCHEMES = [
 export function Where({ form, set, handler, errors, edits }) {
   const unix = form.scheme.startsWith("unix");
   const can = handler?.transports ?? [];
+  const transport = SCHEMES.find((one) => one.value === form.scheme)?.text;
   const aboutPort = /\bport\b/.test(errors["/address"] ?? "");
   const wrong = can.length > 0 && !can.includes(form.scheme);
   return html`<div class="step">
@@ -33,7 +34,7 @@ export function Where({ form, set, handler, errors, edits }) {
       />
       <span class="mono dim clip">${addressOf(form)}</span>
     </div>
-    ${wrong && html`<div class="field"><span class="error">${handler?.name} does not serve ${SCHEMES.find((one) => one.value === form.scheme)?.text}; it serves ${can.join(", ")}</span></div>`}
+    ${wrong && html`<${Problem} text=${`${handler?.name} does not serve ${transport}; it serves ${can.join(", ")}`} />`}
     <div class="fields">
       ${
         unix
