@@ -155,7 +155,7 @@ class Follower:
         for line in self._lines:
             if not line:
                 continue
-            event = json.loads(line)
+            event: dict[str, Any] = json.loads(line)
             self.seen.append(event)
             if is_it(event):
                 return event
@@ -185,10 +185,11 @@ class RunningPanel:
         environment |= {f"SOCKETDECK_{name}": value for name, value in settings.items()}
         self.app = create_app(Configuration.from_environment(environment))
         self.panel: Panel = self.app.extensions["panel"]
-        self._server = make_server(
+        server: Any = make_server(
             "127.0.0.1", 0, self.app, threaded=True, request_handler=QuietHandler
         )
-        self._server.daemon_threads = True
+        server.daemon_threads = True
+        self._server = server
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(

@@ -107,9 +107,9 @@ class ChosenQuery(Query):
 class EndAllBody(Body):
     """How to close them."""
 
-    pace: (
-        Annotated[float, Field(gt=0, le=PACE_MAXIMUM, allow_inf_nan=False)] | None
-    ) = Field(None, description="so many a second, in the background; null: at once")
+    pace: Annotated[float, Field(gt=0, le=PACE_MAXIMUM, allow_inf_nan=False)] | None = Field(
+        None, description="so many a second, in the background; null: at once"
+    )
     how: How = Field("close", description="close: FIN; reset: RST, for TCP alone")
     reason: Reason | None = Field(None, description="kept with the audit events")
 

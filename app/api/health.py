@@ -38,9 +38,7 @@ def healthz() -> Response:
     return answer(Health(status="ok"))
 
 
-@api.get(
-    "/readyz", responses={200: Readiness, 503: Readiness}, openapi_extensions=OPEN_TO_ALL
-)
+@api.get("/readyz", responses={200: Readiness, 503: Readiness}, openapi_extensions=OPEN_TO_ALL)
 def readyz() -> Response:
     """Whether every service that a starting panel brings back runs; else 503 and which do not."""
     missing = the_panel().registry.not_up()

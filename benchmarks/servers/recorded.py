@@ -5,14 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from app.configuration import Configuration
-from app.panel import Panel
-from app.store import History
 from benchmarks.child import Talk
 from benchmarks.servers.drain import Drain
 from benchmarks.servers.managed import wait_until_open
 from socketdeck import Address, Supervisor
+
+if TYPE_CHECKING:
+    from app.panel import Panel
+    from app.store import History
 
 PAGE_EVENTS = 500
 
@@ -43,6 +45,10 @@ def serve(talk: Talk, *, history: bool) -> None:
 @contextmanager
 def _panel() -> Iterator[Panel]:
     """The panel's engine and store, without its pages, on a data folder that is thrown away."""
+    # Only the process that runs one pays for loading it, so that the other is the engine alone.
+    from app.configuration import Configuration
+    from app.panel import Panel
+
     with tempfile.TemporaryDirectory(prefix="socketdeck-bench-") as data:
         panel = Panel(Configuration.from_environment({"SOCKETDECK_DATA": data}))
         try:

@@ -42,7 +42,8 @@ def pytest_runtest_makereport(
     if report.when == "call" and report.failed:
         folder = ARTEFACTS / "failures"
         folder.mkdir(parents=True, exist_ok=True)
-        for number, tab in enumerate(item.stash.get(_tabs, [])):
+        tabs = item.stash.get(_tabs, list[Tab]())
+        for number, tab in enumerate(tabs):
             name = re.sub(r"[^\w-]+", "-", f"{item.name}-{number}")
             tab.page.screenshot(path=folder / f"{name}.png")
     return report
@@ -59,27 +60,27 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of `panel`."""
     return tmp_path_factory.mktemp("panel")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def panel(data: Path) -> Iterator[ServedPanel]:
-    """A panel in a process of its own, for all tests of a file."""
+    """A panel in a process of its own, for all tests that need none for themselves."""
     with ServedPanel(data) as served:
         yield served
 
 
 @pytest.fixture
 def fresh_panel(tmp_path: Path) -> Iterator[ServedPanel]:
-    """A panel that nobody has touched, for a test that must have it alone."""
+    """A panel that nobody has touched, for a test that must have one to itself."""
     with ServedPanel(tmp_path / "fresh") as served:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def client(panel: ServedPanel) -> Iterator[Rest]:
     """A REST client of `panel`."""
     rest = panel.rest()

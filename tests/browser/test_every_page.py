@@ -15,12 +15,13 @@ from playwright.sync_api import ViewportSize, expect
 from tests.browser.clients import ask
 from tests.browser.conftest import ARTEFACTS, NewTab
 from tests.browser.tab import Tab, Theme
-from tests.panels import Rest, ServedPanel, connected
+from tests.panels import TOKEN, Rest, ServedPanel, connected
 
 THEMES: tuple[Theme, ...] = ("light", "dark")
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+LONG_NAME = "a-service-whose-name-is-as-long-as-names-may-be-63-letters-long"
 SERVICE = "/services/conversation"
 PAGES = {
     "overview": "/",
@@ -38,10 +39,9 @@ PAGES = {
 def lived_in(data: Path, client: Rest) -> Iterator[None]:
     """Something to see on each page: traffic, a long name, a failure, a file with an error."""
     (data / "handlers" / "broken.py").write_text("def handle(:\n", encoding="utf-8")
-    long_name = "a-service-with-a-name-as-long-as-" + "names-may-be-" * 2 + "abcd"
     client.create("failed", "echo", address="tcp://192.0.2.1:7000")
     client.post("/services/failed/start")
-    ask(client.start(long_name, "greeting")["status"]["address"], b"")
+    ask(client.start(LONG_NAME, "greeting")["status"]["address"], b"")
     address = client.start("conversation", "echo", labels={"team": "tests"})["status"]["address"]
     with contextlib.ExitStack() as clients:
         for words in (b"hello\r\n", b"<b>bold</b> \x1b[31mred\x1b[0m", bytes(range(256))):
@@ -49,6 +49,9 @@ def lived_in(data: Path, client: Rest) -> Iterator[None]:
             peer.sendall(words)
             assert peer.recv(1024)
         yield
+    (data / "handlers" / "broken.py").unlink()
+    for name in ("failed", LONG_NAME, "conversation"):
+        client.delete(f"/services/{name}")
 
 
 def look(tab: Tab, name: str) -> None:
@@ -81,15 +84,13 @@ def test_first_visit(fresh_panel: ServedPanel, new_tab: NewTab) -> None:
     look(tab, "first-visit")
 
 
-def test_sign_in(panel: ServedPanel, new_tab: NewTab) -> None:
+def test_pages_without_a_live_link(panel: ServedPanel, new_tab: NewTab) -> None:
     tab = new_tab(panel, signed_in=False)
     tab.page.goto(f"{panel.url}/sign-in")
     look(tab, "sign-in")
-
-
-def test_not_found(tab: Tab) -> None:
-    tab.allow_refusal(404)
-    tab.page.goto(f"{tab.origin}/services/nobody")
+    tab.sign_in(TOKEN).allow_refusal(404)
+    tab.page.set_viewport_size(DESK)
+    tab.page.goto(f"{panel.url}/services/nobody")
     look(tab, "not-found")
 
 

@@ -44,25 +44,6 @@ def see_greeting_arrive(tab: Tab, address: str) -> None:
     expect(tab.events("closed", f"{len(GREETING)} B out")).to_have_count(1)
 
 
-def test_first_visit_offers_three_services_and_their_commands(
-    fresh_panel: ServedPanel, new_tab: NewTab
-) -> None:
-    tab = new_tab(fresh_panel).open("/")
-    steps = tab.page.get_by_role("region", name="First steps")
-    expect(steps.get_by_role("heading", name="3 services ready to start")).to_be_visible()
-    for service in ready_made():
-        starter = steps.get_by_role("article").filter(has=tab.page.get_by_text(service["name"]))
-        expect(starter).to_contain_text(service["description"])
-        expect(tab.row(service["name"])).to_contain_text("stopped")
-    expect(steps).to_contain_text(f"nc 127.0.0.1 {GREETER_PORT}")
-    expect(tab.figure("Running")).to_have_text("0 / 3")
-
-    tab.button("Dismiss the first steps").click()
-    expect(steps).to_have_count(0)
-    tab.open("/")
-    expect(steps).to_have_count(0)
-
-
 def test_start_greet_and_watch(fresh_panel: ServedPanel, new_tab: NewTab) -> None:
     """As a reader of the README does it, but on a port that is free in any case."""
     with fresh_panel.rest().session as session:
@@ -71,8 +52,22 @@ def test_start_greet_and_watch(fresh_panel: ServedPanel, new_tab: NewTab) -> Non
         )
         assert answer.ok, answer.text
     tab = new_tab(fresh_panel).open("/")
+    steps = tab.page.get_by_role("region", name="First steps")
+    expect(steps.get_by_role("heading", name="3 services ready to start")).to_be_visible()
+    for service in ready_made():
+        starter = steps.get_by_role("article").filter(has=tab.page.get_by_text(service["name"]))
+        expect(starter).to_contain_text(service["description"])
+        expect(tab.row(service["name"])).to_contain_text("stopped")
+    expect(tab.figure("Running")).to_have_text("0 / 3")
+
     with tab.without_a_reload():
         see_greeting_arrive(tab, start_greeter(tab))
+    expect(tab.figure("Running")).to_have_text("1 / 3")
+
+    tab.button("Dismiss the first steps").click()
+    expect(steps).to_have_count(0)
+    tab.open("/")
+    expect(steps).to_have_count(0)
 
 
 def test_start_greet_and_watch_on_its_own_port(fresh_panel: ServedPanel, new_tab: NewTab) -> None:
@@ -80,6 +75,8 @@ def test_start_greet_and_watch_on_its_own_port(fresh_panel: ServedPanel, new_tab
         pytest.skip(f"port {GREETER_PORT} is taken on this machine")
     tab = new_tab(fresh_panel).open("/")
     with tab.without_a_reload():
+        steps = tab.page.get_by_role("region", name="First steps")
+        expect(steps).to_contain_text(f"nc 127.0.0.1 {GREETER_PORT}")
         address = start_greeter(tab)
         assert address == GREETER["address"]
         see_greeting_arrive(tab, address)

@@ -16,24 +16,22 @@ def test_keys_lead_from_page_to_page(tab: Tab) -> None:
     press("s")
     expect(tab.page).to_have_url(f"{tab.origin}/")
     tab.is_live()
+
+    press("?")
+    keys = tab.page.get_by_role("dialog", name="Keyboard")
+    expect(keys).to_contain_text("Go to the services")
+    expect(keys).to_contain_text("New service")
+    press("n")  # belongs to the dialog
+    press("Escape")
+    expect(keys).to_have_count(0)
+    expect(tab.page).to_have_url(f"{tab.origin}/")
+
     press("n")
     expect(tab.page).to_have_url(f"{tab.origin}/services/new")
     tab.is_live()
     press("g")
     press("h")
     expect(tab.page).to_have_url(f"{tab.origin}/handlers")
-
-
-def test_question_mark_lists_the_keys_and_escape_closes(tab: Tab) -> None:
-    tab.open("/")
-    tab.page.keyboard.press("?")
-    keys = tab.page.get_by_role("dialog", name="Keyboard")
-    expect(keys).to_contain_text("Go to the services")
-    expect(keys).to_contain_text("New service")
-    tab.page.keyboard.press("n")  # belongs to the dialog
-    tab.page.keyboard.press("Escape")
-    expect(keys).to_have_count(0)
-    expect(tab.page).to_have_url(f"{tab.origin}/")
 
 
 def test_slash_searches_and_escape_leaves(tab: Tab, serve: Serve) -> None:

@@ -81,7 +81,13 @@ def error_at(tab: Tab, pointer: str, text: str) -> None:
 
 def test_from_the_catalogue_with_an_option(tab: Tab, created: Callable[[str], str]) -> None:
     tab.open("/services/new")
+    choose(tab, "chat")
+    forking = choices(tab, "Concurrency").filter(has_text="forking")
+    expect(forking.get_by_role("radio")).to_be_disabled()
+    expect(forking).to_contain_text("Not for chat")
+
     choose(tab, "greeting")
+    expect(forking.get_by_role("radio")).to_be_enabled()
     fill(tab, {"/name": "morning", "/options/message": "Good morning\n"})
     expect(definition(tab)).to_contain_text('"message": "Good morning\\n"')
     tab.button("Create and start").click()
@@ -179,11 +185,3 @@ def test_a_port_that_another_program_holds(tab: Tab, client: Rest) -> None:
     expect(tab.page.get_by_role("status").filter(has_text="running")).to_be_visible()
     expect(tab.page.get_by_role("alert")).to_have_count(0)
     client.delete("/services/unlucky")
-
-
-def test_a_forking_chat_is_not_offered(tab: Tab) -> None:
-    tab.open("/services/new")
-    choose(tab, "chat")
-    forking = choices(tab, "Concurrency").filter(has_text="forking")
-    expect(forking.get_by_role("radio")).to_be_disabled()
-    expect(forking).to_contain_text("Not for chat")

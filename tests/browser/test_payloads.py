@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.clients import ask
@@ -18,6 +17,13 @@ from tests.panels import connected
 MARKUP = b"<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script></pre>"
 ESCAPES = b"\x1b[31mred\x1b[0m\x07 \x9b31m \xe2\x80\xaeevil\xff"
 TEMPLATE = b"{{ 7 * 7 }} ${7*7} &lt;b&gt;"
+
+SHOWN = {
+    MARKUP: "<img src=x onerror=",
+    ESCAPES: "ESC[31mred",
+    TEMPLATE: "{{ 7 * 7 }} ${7*7} &lt;b&gt;",
+}
+"""What stands for each on a page."""
 
 TRIPS = '''
 from socketserver import BaseRequestHandler
@@ -55,49 +61,40 @@ def nothing_ran(tab: Tab) -> None:
     assert tab.page.locator("#root img, #root b b, #root script").count() == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "payload", "shown"),
-    [
-        ("markup", MARKUP, "<img src=x onerror="),
-        ("escapes", ESCAPES, "ESC[31mred"),
-        ("template", TEMPLATE, "{{ 7 * 7 }} ${7*7} &lt;b&gt;"),
-    ],
-)
-def test_payload_is_shown_and_not_run(
-    tab: Tab, serve: Serve, name: str, payload: bytes, shown: str
-) -> None:
-    address = serve(name, "echo")
-    tab.open(f"/services/{name}")
-    with connected(address) as client:
-        client.sendall(payload)
-        assert client.recv(1024) == payload
-        expect(tab.row("127.0.0.1").locator(".c-last")).to_contain_text(shown)
+def test_payloads_are_shown_and_not_run(tab: Tab, serve: Serve) -> None:
+    address = serve("payloads", "echo")
+    tab.open("/services/payloads")
+    for payload, shown in SHOWN.items():
+        with connected(address) as client:
+            tab.tab("Connections")
+            client.sendall(payload)
+            assert client.recv(1024) == payload
+            expect(tab.row("127.0.0.1").locator(".c-last")).to_contain_text(shown)
 
-        tab.tab("Events")
-        line = tab.events("data in")
-        expect(line).to_contain_text(shown)
-        line.click()
-        detail = tab.page.get_by_role("complementary", name="The picked event")
-        expect(detail.locator(".code")).to_contain_text(shown)
-        tab.button("Hex", within=detail.get_by_role("group", name="Show as")).click()
-        expect(detail.locator(".hexdump")).to_contain_text(payload[:8].hex(" "))
-        nothing_ran(tab)
-
-    # The same as the server draws it first, and on the overview.
-    tab.open(f"/services/{name}#events")
-    expect(tab.events("data in")).to_contain_text(shown)
-    tab.open("/").open_drawer()
-    expect(tab.events("data in", shown)).to_have_count(1)
+            tab.tab("Events")
+            line = tab.events("data in").last
+            expect(line).to_contain_text(shown)
+            line.click()
+            detail = tab.page.get_by_role("complementary", name="The picked event")
+            expect(detail.locator(".code")).to_contain_text(shown)
+            tab.button("Hex", within=detail.get_by_role("group", name="Show as")).click()
+            expect(detail.locator(".hexdump")).to_contain_text(payload[:8].hex(" "))
+            tab.button("Close", within=detail).click()
     nothing_ran(tab)
 
-
-def test_a_reply_in_try_it_is_not_run(tab: Tab, serve: Serve) -> None:
-    serve("replies", "echo")
-    tab.open("/services/replies#try")
+    tab.tab("Try it")
     tab.page.get_by_label("Send", exact=True).fill(MARKUP.decode())
     tab.button("Send").click()
-    talk = tab.page.get_by_role("article")
-    expect(talk.locator(".wire").filter(has_text="got")).to_contain_text("<img src=x onerror=")
+    answer = tab.page.get_by_role("article").locator(".wire").filter(has_text="got")
+    expect(answer).to_contain_text(SHOWN[MARKUP])
+    nothing_ran(tab)
+
+    # The same from the start of a page, and on the overview.
+    tab.open("/services/payloads#events")
+    for shown in SHOWN.values():
+        expect(tab.events("data in", shown).first).to_be_visible()
+    tab.open("/").open_drawer()
+    expect(tab.events("data in", SHOWN[MARKUP]).last).to_be_visible()
     nothing_ran(tab)
 
 

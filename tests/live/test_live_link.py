@@ -28,6 +28,16 @@ def texts(events: list[dict[str, Any]]) -> list[str | None]:
     return [event["data"].get("text") for event in events]
 
 
+def has_events(browser: LiveClient, count: int) -> Callable[[object], bool]:
+    """Whether so many events have come."""
+    return lambda _: len(browser.events()) == count
+
+
+def has_text(browser: LiveClient, text: str) -> Callable[[object], bool]:
+    """Whether an event with that text has come."""
+    return lambda _: text in texts(browser.events())
+
+
 def is_there(topic: str, kind: str) -> Callable[[list[dict[str, Any]]], bool]:
     return lambda frames: kind in kinds(frames, topic)
 
@@ -209,7 +219,7 @@ def test_a_client_that_does_not_acknowledge_is_sent_one_frame(client: Rest, live
     slow.acknowledging.clear()
     for number in range(30):
         client.patch("/services/echo", json={"description": f"{number}"})
-        quick.until(lambda _, number=number: len(quick.events()) == number + 1)
+        quick.until(has_events(quick, number + 1))
     assert len(slow.frames) == 1
     slow.acknowledging.set()
     slow.until(lambda _: len(slow.events()) == 30)
@@ -233,7 +243,7 @@ def test_what_is_too_much_for_a_slow_client_is_folded(panel: RunningPanel, live:
     journal.emit("service.log", "echo", stream="stdout", text="the end")
     for browser in (slow, quick):
         browser.acknowledging.set()
-        browser.until(lambda _, browser=browser: "the end" in texts(browser.events()))
+        browser.until(has_text(browser, "the end"))
     shown = slow.events()
     assert len(shown) < 1_000
     dropped = [event["data"] for event in shown if event["kind"] == "events.dropped"]

@@ -67,7 +67,7 @@ def test_the_service_page_has_what_its_script_asks_for(panel: RunningPanel, clie
     assert set(content) == {"service", "etag", "connections", "events", "seq", "now"}
     seqs = [event["seq"] for event in content["events"]["items"]]  # type: ignore[index]
     assert seqs == sorted(seqs, reverse=True)
-    assert seqs[0] <= content["seq"]  # type: ignore[operator]
+    assert seqs[0] <= content["seq"]
 
 
 def test_markup_in_what_is_shown_is_text(panel: RunningPanel, client: Rest) -> None:

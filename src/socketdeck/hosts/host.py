@@ -2,6 +2,7 @@
 
 A host is started once and stopped once. Its service alone calls it, one call at a time.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

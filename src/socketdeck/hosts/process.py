@@ -1,7 +1,7 @@
 """`ProcessHost`: a server in a child process of its own, made by exec, ended with the panel.
 
-The panel passes the listening socket on, and mirrors what the child says of its connections: each has
-a `Connection` here like any other, whose far side is the child. One thread reads the wire.
+The panel passes the listening socket on, and mirrors what the child says of its connections: each
+has a `Connection` here like any other, whose far side is the child. One thread reads the wire.
 """
 
 from __future__ import annotations
@@ -153,12 +153,11 @@ class ProcessHost:
 
     def close(self, deadline: float) -> list[Leftover]:
         child, reader, end = self._child, self._reader, self._end
-        assert child is not None and end is not None
+        assert child is not None
+        assert end is not None
         self.order("quit")
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, min(deadline, time.monotonic() + 1.0) - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         self._kill_group()
         child.wait()
         if reader is not None and reader is not threading.current_thread():
@@ -253,7 +252,6 @@ class ProcessHost:
         self, kind: str, when: float, key: int | None, data: Any, drafts: list[Draft]
     ) -> None:
         """One message of the child: the tables here follow, and an event may come of it."""
-        service = self._run.definition.name
         connection = self._connections.get(key) if key is not None else None
         if kind == "connection.opened":
             self._opened(key or 0, data, drafts)
@@ -346,7 +344,7 @@ class ProcessHost:
         """The child said so: its totals hold what it had not told of."""
         told = connection.counted
         ends = [data[what][way] for what in ("bytes", "messages") for way in ("in", "out")]
-        connection.add_counted([end - now for end, now in zip(ends, told)], when)
+        connection.add_counted([end - now for end, now in zip(ends, told, strict=True)], when)
         if self._forking and self._run.listener.address.is_stream:
             self._finished(connection)
         self._end_of(connection, data["reason"], when, drafts)
@@ -368,9 +366,7 @@ class ProcessHost:
             self._run.tally.handled(time.monotonic() - connection.handling_since)
             connection.handling_since = None
 
-    def _reaped(
-        self, key: int, data: dict[str, Any], when: float, drafts: list[Draft]
-    ) -> None:
+    def _reaped(self, key: int, data: dict[str, Any], when: float, drafts: list[Draft]) -> None:
         """A forked child is gone that did not say so: what it left unsaid is said for it."""
         connection = self._connections.get(key)
         if connection is None:
@@ -414,9 +410,7 @@ class ProcessHost:
             }
             self._ready.set()
         elif not self._stopping:
-            self._end_by_itself(
-                {"type": "ChildEnded", "message": _how(status), "traceback": None}
-            )
+            self._end_by_itself({"type": "ChildEnded", "message": _how(status), "traceback": None})
 
     def _end_by_itself(self, failure: dict[str, Any] | None) -> None:
         if self._stopping or self._ended_told:

@@ -1,12 +1,12 @@
 """The wire between the panel and a child process: packets of JSON over SOCK_SEQPACKET (unix(7)).
 
 Each packet is one list of messages and arrives whole, so that a worker and the children that it
-forks can all write to the same end. It is the child's lifeline as well: its end of file says that the
-panel is gone, however it went.
+forks can all write to the same end. It is the child's lifeline as well: its end of file says that
+the panel is gone, however it went.
 
-Messages to the child are `[name, ...]`. Messages from it are `[kind, time, connection, data]`: events
-as the journal knows them, and the notes below, which concern the panel alone. Payloads travel as
-Latin-1 text, a character a byte.
+Messages to the child are `[name, ...]`. Messages from it are `[kind, time, connection, data]`:
+events as the journal knows them, and the notes below, which concern the panel alone. Payloads
+travel as Latin-1 text, a character a byte.
 """
 
 from __future__ import annotations

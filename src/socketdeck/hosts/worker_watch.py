@@ -21,7 +21,7 @@ LATE_SECONDS = 0.05
 """As long as the panel's own journal waits: what a live page is shown is no older."""
 
 SAID_ALL = 120
-"""The status of a forked child that told its own end, unlike one whose handler called `os._exit`."""
+"""The status of a forked child that told its own end: one that calls `os._exit` has not."""
 
 
 class WireJournal(Journal):
@@ -172,7 +172,7 @@ class ForkingWatch(WorkerWatch):
             super().ended(connection)
 
     def in_child(self, connection: Connection) -> None:
-        """In the forked child: the panel ends it by signals, whose default would lose the ending."""
+        """In the forked child: the panel ends it by signals, whose default loses the ending."""
         signal.signal(signal.SIGTERM, lambda *_: self.close(connection, "close"))
         signal.signal(signal.SIGUSR1, lambda *_: self.close(connection, "reset"))
         self.journal.write_late(self.tally.lock)

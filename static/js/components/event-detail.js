@@ -74,7 +74,7 @@ export function EventDetail({ event, onClose, onConnection }) {
               </dd>`,
         )}
     </dl>
-    ${typeof data["text"] === "string" && html`<div class="code wrap"><${Payload}
+    ${typeof data["text"] === "string" && html`<div class="code wrap" tabindex="0"><${Payload}
         bytes=${new TextEncoder().encode(data["text"])}
         as="text"
       /></div>`}
@@ -89,7 +89,7 @@ export function EventDetail({ event, onClose, onConnection }) {
             text=${hex(bytes)}
             label="Copy as hex"
           >Hex</${CopyButton}></div>
-      <div class="code wrap"><${Payload}
+      <div class="code wrap" tabindex="0"><${Payload}
           bytes=${bytes}
           as=${as}
           truncated=${Boolean(data["truncated"])}

@@ -36,7 +36,6 @@ export function ServiceHead({ service, put }) {
   });
   const since = duration(age(status.since));
   const pending = status.pending_changes;
-  const changes = `${sentence(list(pending.map(words)))} ${pending.length === 1 ? "has" : "have"}`;
   return html`<header class="page-head service-head">
       <${Lamp} state=${state} changed=${changed} />
       <h1>${name}</h1>
@@ -99,7 +98,7 @@ export function ServiceHead({ service, put }) {
       pending.length > 0 &&
       html`<${Notice}
         tone="info"
-        what=${`${changes} changed since it started.`}
+        what=${`Changed since it started: ${list(pending.map(words))}.`}
         why="It goes on as it was; a restart applies what changed."
         side=${html`<${Button}
             small

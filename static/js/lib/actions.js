@@ -57,6 +57,20 @@ function consequence(service) {
 }
 
 /**
+ * Those with open connections, as they stand at this moment: a page may be a blink behind, and nobody
+ * should be asked about a connection that has just closed.
+ * @param {Service[]} services
+ * @returns {Promise<Service[]>}
+ */
+async function stillConnected(services) {
+  const seen = services.filter((service) => openOf(service) > 0);
+  const now = await Promise.all(
+    seen.map((service) => get(`/services/${service.name}`).catch(() => service)),
+  );
+  return now.filter((service) => openOf(service) > 0);
+}
+
+/**
  * Start, stop or restart services, having asked where connections are open.
  * @param {Verb} verb
  * @param {Service[]} services
@@ -66,13 +80,8 @@ export async function control(verb, services, onDone) {
   const { may, past, title } = VERBS[verb];
   const hit = services.filter((service) => may(service.status.state));
   if (hit.length === 0) return;
-  const connected = hit.filter((service) => openOf(service) > 0);
-  if (
-    verb !== "start" &&
-    connected.length > 0 &&
-    !(await confirm(questionOf(title, hit, connected)))
-  )
-    return;
+  const connected = verb === "start" ? [] : await stillConnected(hit);
+  if (connected.length > 0 && !(await confirm(questionOf(title, hit, connected)))) return;
   const results = await Promise.allSettled(
     hit.map((service) =>
       during(`${verb} ${service.name}`, async () => {
@@ -113,7 +122,7 @@ export async function control(verb, services, onDone) {
 
 /** @param {string} title @param {Service[]} hit @param {Service[]} connected */
 function questionOf(title, hit, connected) {
-  const only = /** @type {Service} */ (hit[0]);
+  const only = /** @type {Service} */ (connected[0]);
   const total = connected.reduce((sum, service) => sum + openOf(service), 0);
   if (hit.length === 1) {
     return {
@@ -126,13 +135,15 @@ function questionOf(title, hit, connected) {
   return {
     title: `${title} ${hit.length} services?`,
     body: `They have ${plural(total, "open connection")} between them.`,
-    hits: hit.map(
-      (service) =>
-        html`<${Lamp} state=${service.status.state} /><span class="strong">${service.name}</span>
-          <span class="dim push"
-            >${openOf(service) ? `${number(openOf(service))} open, ${consequence(service)}` : "nobody connected"}</span
-          >`,
-    ),
+    hits: hit
+      .map((service) => connected.find((one) => one.name === service.name) ?? service)
+      .map(
+        (service) =>
+          html`<${Lamp} state=${service.status.state} /><span class="strong">${service.name}</span>
+            <span class="dim push"
+              >${connected.includes(service) ? `${number(openOf(service))} open, ${consequence(service)}` : "nobody connected"}</span
+            >`,
+      ),
     act: `${title} ${hit.length} services`,
     danger: title === "Stop",
   };

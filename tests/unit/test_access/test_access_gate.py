@@ -165,7 +165,7 @@ class Kept(list[SessionRecord]):
     def seen(self, key: str, at: float) -> None:
         self[:] = [kept._replace(seen_at=at) if kept.key == key else kept for kept in self]
 
-    def remove(self, key: str) -> None:
+    def remove(self, key: str) -> None:  # type: ignore[override]
         self[:] = [kept for kept in self if kept.key != key]
 
 
@@ -239,7 +239,7 @@ def test_a_full_disk_lets_sign_in_and_does_not_hide_that_a_session_may_come_back
         def add(self, record: SessionRecord) -> None:
             raise StoreError("the session was not saved: disk full")
 
-        def remove(self, key: str) -> None:
+        def remove(self, key: str) -> None:  # type: ignore[override]
             raise StoreError("the session was not ended: disk full")
 
     sessions = Sessions(Full(), "t")

@@ -159,7 +159,7 @@ def test_a_response_that_was_made_already_stays(faulty: Faulty) -> None:
 def test_a_person_with_a_browser_gets_a_page(faulty: Faulty, is_problem: Any) -> None:
     raised = errors.UnknownService("there is no service <echo>")
     assert is_problem(faulty.answer(raised, "/it", headers=HTML), 404)
-    faulty.app.jinja_loader = DictLoader({"error.html": "<h1>{{ status }} {{ detail }}</h1>"})  # type: ignore[assignment]
+    faulty.app.jinja_loader = DictLoader({"error.html": "<h1>{{ status }} {{ detail }}</h1>"})
     faulty.app.jinja_env.loader = faulty.app.jinja_loader
     answer = faulty.answer(raised, "/it", headers=HTML)
     assert answer.content_type == "text/html; charset=utf-8"

@@ -21,8 +21,9 @@ def test_what_a_client_did_is_found_again_after_a_restart(panel: Any) -> None:
     panel.view = view
     service = supervisor.add(name="echo", address="tcp://127.0.0.1:0", handler="echo")
     service.start()
-    host, port = service.status().address.removeprefix("tcp://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as client:
+    assert service.address is not None
+    target = (service.address.host, service.address.port)
+    with socket.create_connection(target, timeout=10) as client:
         client.sendall(b"<b>hello</b>\n")
         assert client.recv(100) == b"<b>hello</b>\n"
         panel.flush()

@@ -17,6 +17,7 @@ import pytest
 
 from app.store import Store, StoreError, writing
 from app.store.database import Database
+from app.store.gathering import Gathered
 from app.store.marks import CONNECTION_BLOCK, EVENT_BLOCK
 from app.store.writing import HistoryWriter
 
@@ -74,7 +75,7 @@ def test_a_bound_that_was_lowered_is_reached_in_steps(
     writer = HistoryWriter(database, writing.Bounds(events=2, connections=5))
     kept = []
     while writer.closed.entries > 5 or writer.events.entries > 2:
-        writer.write(writing.Gathered(), [])
+        writer.write(Gathered(), [])
         kept.append((writer.events.entries, writer.closed.entries))
     writer.close()
     database.close()

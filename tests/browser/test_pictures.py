@@ -1,0 +1,141 @@
+"""The README's pictures: a panel as somebody has it in front of them on a working day.
+
+They are drawn only where SOCKETDECK_PICTURES is set, as they take two minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewTab
+from tests.browser.tab import Tab
+from tests.browser.traffic import Traffic
+from tests.panels import ROOT, Rest, ServedPanel
+
+pytestmark = [
+    pytest.mark.skipif("SOCKETDECK_PICTURES" not in os.environ, reason="SOCKETDECK_PICTURES=1"),
+    pytest.mark.timeout(300),
+]
+
+PICTURES = ROOT / "docs" / "pictures"
+MINUTE_MS = 150_000
+
+ORDERS = '''
+from socketserver import StreamRequestHandler
+
+
+class Orders(StreamRequestHandler):
+    """Takes orders: HELLO name, ORDER quantity article, BYE."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            word, *rest = line.decode().split()
+            if word == "BYE":
+                break
+            self.wfile.write(getattr(self, word.lower())(*rest).encode() + b"\\n")
+
+    def hello(self, name: str) -> str:
+        print(f"{name} is here")
+        return f"welcome, {name}"
+
+    def order(self, quantity: str, article: str) -> str:
+        return f"ok, {int(quantity)} x {article}"
+'''
+
+NAMES = ["ada", "grace", "linus", "guido", "barbara", "ken", "radia", "vint", "elizabeth", "jon"]
+ARTICLES = ["washers", "bolts", "hinges", "brackets", "springs"]
+
+
+def shopping() -> list[list[bytes]]:
+    """What customers say; one of them types a word for a number."""
+    visits = []
+    for place, name in enumerate(NAMES):
+        orders = [
+            f"ORDER {12 * (place + turn + 1)} {ARTICLES[(place + turn) % len(ARTICLES)]}\n"
+            for turn in range(2 + place % 4)
+        ]
+        visits.append([line.encode() for line in (f"HELLO {name}\n", *orders)])
+    visits[6].append(b"ORDER twelve springs\n")
+    return visits
+
+
+@pytest.fixture
+def busy_panel(tmp_path: Path) -> Iterator[ServedPanel]:
+    """Several services, each with clients of its own, one that cannot start, and one that rests."""
+    folder = tmp_path / "data"
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("<h1>Hello</h1>\n" * 200, encoding="utf-8")
+    (site / "notes.txt").write_text("a line of notes\n" * 4000, encoding="utf-8")
+    with ServedPanel(folder) as panel:
+        (folder / "handlers" / "orders.py").write_text(ORDERS, encoding="utf-8")
+        client = panel.rest()
+        traffic = Traffic(seed=1984)
+        with client.session:
+            furnish(client, traffic, str(site))
+        traffic.start()
+        yield panel
+        traffic.end()
+
+
+def furnish(client: Rest, traffic: Traffic, site: str) -> None:
+    """The services, and who talks to them."""
+
+    def run(name: str, handler: str, address: str, **fields: object) -> str:
+        client.delete(f"/services/{name}")
+        listening: str = client.start(name, handler, address=address, **fields)["status"]["address"]
+        return listening
+
+    greeter = run("greeter", "greeting", "tcp://127.0.0.1:7001")
+    echo = run("echo", "echo", "tcp://127.0.0.1:7007")
+    quotes = run("quotes", "qotd", "udp://127.0.0.1:7017")
+    orders = run("orders", "orders:Orders", "tcp://127.0.0.1:7020", concurrency="threading")
+    chat = run("team-chat", "chat", "tcp://127.0.0.1:7021")
+    web = run(
+        "handbook", "http", "tcp://127.0.0.1:7080", concurrency="pool", options={"directory": site}
+    )
+    sensors = run("sensors", "discard", "udp://127.0.0.1:7030", concurrency="sync")
+    run("clock", "daytime", "tcp://127.0.0.1:7013", concurrency="forking")
+    client.create("old-gateway", "echo", address="tcp://127.0.0.1:7007" + "9")
+    client.create("nightly", "chargen", address="tcp://127.0.0.1:7019")
+
+    for _ in range(14):
+        traffic.add(traffic.comes_and_goes(orders, shopping(), (0.4, 2.6)))
+    for number in range(6):
+        lines = [f"{NAMES[number]}: line {count}\n".encode() for count in range(8)]
+        traffic.add(traffic.comes_and_goes(echo, [lines], (0.2, 1.1)))
+        traffic.add(traffic.listens(chat, [b"good morning\n", b"shipped\n", b"thanks!\n"], (2, 9)))
+    traffic.add(traffic.fetches(web, [b"/", b"/notes.txt", b"/index.html"], 0.35))
+    traffic.add(traffic.reports(sensors, 4, 0.25))
+    traffic.add(traffic.comes_and_goes(quotes, [[b"?"]], (0.8, 2.0)))
+    traffic.add(traffic.fetches(greeter, [b"/"], 2.5))
+
+
+def draw(tab: Tab, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    tab.page.mouse.move(0, 0)
+    tab.settle()
+    tab.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+
+
+def test_pictures(busy_panel: ServedPanel, new_tab: NewTab) -> None:
+    tab = new_tab(busy_panel, device_scale_factor=1, reduced_motion="no-preference")
+    tab.open("/").open_drawer()
+    up = tab.row("team-chat").locator(".c-up")
+    expect(up).to_have_text(re.compile(r"^1 m [1-9]"), timeout=MINUTE_MS)
+    draw(tab, "overview")
+
+    tab.turn_theme("dark")
+    tab.open("/services/orders")
+    running = tab.page.locator(".service-head").get_by_role("status")
+    expect(running).to_have_text(re.compile(r"(1 m 5|2 m)"), timeout=MINUTE_MS)
+    expect(tab.page.get_by_role("button", name=re.compile("^Close connection"))).not_to_have_count(
+        0
+    )
+    draw(tab, "service")
