@@ -235,22 +235,30 @@ def drive_all(
 ) -> Drive:
     """One window of the plan on all targets at once, from the load core unless told.
 
-    A window in which some server answered less than once a connection says nothing of it, and
-    is repeated. Raises MachineTooBusy.
+    A window in which some server answered nothing is repeated, longer each time; what was done
+    in it stays in `completed`. Raises MachineTooBusy.
     """
-    for _ in range(TRIES):
+    completed = [0] * len(targets)
+    for attempt in range(1, TRIES + 1):
         driven = drive(
             [load.on(address.port, address.pids) for address, load in targets],
-            seconds=plan.seconds,
+            seconds=plan.seconds * attempt,
             warmup=plan.warmup,
             core=plan.load_core if core == PINNED else core,
             even=even,
         )
-        pairs = zip(driven.outcomes, targets, strict=True)
-        if all(outcome.requests >= load.connections for outcome, (_, load) in pairs):
-            return driven
+        completed = [
+            done + outcome.completed
+            for done, outcome in zip(completed, driven.outcomes, strict=True)
+        ]
+        if all(outcome.requests for outcome in driven.outcomes):
+            outcomes = [
+                replace(outcome, completed=done)
+                for done, outcome in zip(completed, driven.outcomes, strict=True)
+            ]
+            return replace(driven, outcomes=outcomes)
     raise MachineTooBusy(
-        f"in {TRIES} windows of {plan.seconds:g} s some server had no turn; "
+        f"in {TRIES} windows of up to {plan.seconds * TRIES:g} s some server had no turn; "
         "measure when less else is running"
     )
 

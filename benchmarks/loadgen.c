@@ -34,6 +34,9 @@
  * With --hold every connection makes one request and then waits: a line is printed when
  * all were served, another when the server has closed all of them.
  *
+ * It is one file, so that a C compiler is all it needs: latencies, connections, time, the
+ * command line, in this order.
+ *
  * Prints JSON lines on stdout. Bounded: ends with the window, with every target's limit,
  * when stdin closes, or by SIGALRM should none of these come.
  */

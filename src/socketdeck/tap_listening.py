@@ -51,15 +51,17 @@ class DatagramSocket(socket.socket):
         return found
 
     def sendto(self, data: Any, *rest: Any) -> int:
+        flow = self.watch.flow(rest[-1])  # before the answer is out, and may end what it answers
         length = super().sendto(data, *rest)
-        self.watch.sent(rest[-1], length, data)
+        self.watch.sent(flow, length, data)
         return length
 
     def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:
         parts = [memoryview(part) for part in buffers]
+        flow = self.watch.flow(rest[2]) if len(rest) >= 3 and rest[2] is not None else None
         length = super().sendmsg(parts, *rest)
-        if len(rest) >= 3 and rest[2] is not None:
-            self.watch.sent(rest[2], length, b"".join(parts))
+        if flow is not None:
+            self.watch.sent(flow, length, b"".join(parts))
         return length
 
 

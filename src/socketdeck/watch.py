@@ -146,9 +146,9 @@ class Watch:
         """A datagram came in."""
         self._datagram(self.flow(client_address), IN, len(data), data)
 
-    def sent(self, client_address: Any, length: int, data: Any) -> None:
-        """A datagram went out."""
-        self._datagram(self.flow(client_address), OUT, length, data)
+    def sent(self, flow: Connection, length: int, data: Any) -> None:
+        """A datagram of this flow went out."""
+        self._datagram(flow, OUT, length, data)
 
     def _datagram(self, flow: Connection, direction: int, length: int, data: Any) -> None:
         level = self.level

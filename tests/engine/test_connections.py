@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import socketdeck.connections
-from socketdeck import Connection, Journal, Supervisor
+from socketdeck import Connection, Journal, Service, Supervisor
 from socketdeck.errors import UnknownConnection, Unsupported
 
 from .client import PATIENCE_SECONDS
@@ -30,34 +30,55 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 # -- why it ended ---------------------------------------------------------------------------------
 
 
+def reason_of_the_only(service: Service, deck: Supervisor) -> str | None:
+    """Why a service's one connection ended; a stop waits for it, at level `off` too."""
+    service.stop(drain_timeout=PATIENCE_SECONDS)
+    return deck.connection(1).view().close_reason
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_client_closed(
-    serve: Serve, connect: Connect, events: Transcript, address: str, level: str
+    serve: Serve, connect: Connect, deck: Supervisor, address: str, level: str
 ) -> None:
-    client = connect(serve(address=address, capture={"level": level}))
+    service = serve(address=address, capture={"level": level})
+    client = connect(service)
     assert client.ask("hello") == "hello"
     client.end()
-    assert events.closed(1)["reason"] == "client_closed"
+    assert reason_of_the_only(service, deck) == "client_closed"
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_server_closed(
-    serve: Serve, connect: Connect, events: Transcript, address: str, level: str
+    serve: Serve, connect: Connect, deck: Supervisor, address: str, level: str
 ) -> None:
-    client = connect(serve(address=address, capture={"level": level}))
-    assert client.ask("quit") == ""
-    assert events.closed(1)["reason"] == "server_closed"
+    service = serve(address=address, capture={"level": level})
+    assert connect(service).ask("quit") == ""
+    assert reason_of_the_only(service, deck) == "server_closed"
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_client_broke_off(
-    serve: Serve, connect: Connect, events: Transcript, level: str
-) -> None:
-    client = connect(serve(capture={"level": level}))
+def test_the_client_broke_off(serve: Serve, connect: Connect, deck: Supervisor, level: str) -> None:
+    service = serve(capture={"level": level})
+    client = connect(service)
     assert client.ask("hello") == "hello"
     client.reset()
-    ended = events.closed(1)
-    assert ended["reason"] == "client_reset"
+    assert reason_of_the_only(service, deck) == "client_reset"
+
+
+def test_at_level_off_nothing_is_recorded_and_all_is_listed(
+    serve: Serve, connect: Connect, deck: Supervisor, events: Transcript
+) -> None:
+    service = serve(capture={"level": "off"})
+    client = connect(service)
+    client.ask("print something")
+    (found,) = deck.connections.open()
+    assert found.view().peer == client.name
+    client.say("raise something")
+    assert reason_of_the_only(service, deck) == "handler_error"
+    assert {event.kind for event in events.now()} == {"service.created", "service.state"}
+    status = service.status()
+    assert (status.connections.total, status.errors) == (1, 1)
+    assert status.closed == {"handler_error": 1}
 
 
 def test_a_clients_close_with_data_unread_is_a_reset(

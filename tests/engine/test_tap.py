@@ -44,7 +44,6 @@ def borrow(
     serve: Serve,
     connect: Connect,
     deck: Supervisor,
-    events: Transcript,
     loaded: Any,
     release: Callable[[], None],
 ) -> Borrow:
@@ -56,9 +55,10 @@ def borrow(
         )
         client = connect(service)
         request = loaded("obedient").lent.get(timeout=PATIENCE_SECONDS)
-        number = events.wait("connection.opened", service=service.name).connection
-        assert number is not None
-        return Borrowed(request, client, deck.connection(number))
+        (connection,) = (
+            found for found in deck.connections.open() if found.service == service.name
+        )
+        return Borrowed(request, client, connection)
 
     return make
 
@@ -571,7 +571,7 @@ def anonymous(side: int) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_handler_may_wrap_it_in_tls(
-    borrow: Borrow, events: Transcript, release: Callable[[], None], level: str
+    borrow: Borrow, deck: Supervisor, release: Callable[[], None], level: str
 ) -> None:
     request, client, connection = borrow(level)
     done: list[bytes] = []
@@ -589,7 +589,8 @@ def test_a_handler_may_wrap_it_in_tls(
         assert connection.is_open
     server.join()
     release()
-    assert events.closed(connection.id)["reason"] in ("server_closed", "client_closed")
+    deck.services()[0].stop(drain_timeout=PATIENCE_SECONDS)
+    assert connection.close_reason in ("server_closed", "client_closed")
 
 
 def test_a_killed_connection_is_ended_though_its_handler_wrapped_it_in_tls(

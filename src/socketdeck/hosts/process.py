@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,13 @@ from socketdeck.managed import Plan
 START_SECONDS = 20.0
 """How long a handler's module may take to load in the child."""
 
+STOPPED_SECONDS = 1.0
+"""How long a forking child may take to say whom it still serves."""
+
 OUTPUT_BYTES = 8_192
+ENDED_KEPT = 4_096
+"""Connections of forked children that have ended and may be told of once more by a stop."""
+
 _PACKAGES = Path(__file__).resolve().parents[2]
 _cores = itertools.count()
 
@@ -63,6 +70,8 @@ class ProcessHost:
         self._unfinished = b""
         self._reader: threading.Thread | None = None
         self._ready = threading.Event()
+        self._stopped = threading.Event()
+        self._ended_keys: deque[int] = deque(maxlen=ENDED_KEPT)
         self._start_failure: dict[str, Any] | None = None
         self._connections: dict[int, Connection] = {}
         self._far_side = _FarSide(self)
@@ -137,6 +146,8 @@ class ProcessHost:
     def stop_accepting(self) -> None:
         self._stopping = True
         self.order("stop_accepting")
+        if self._forking:
+            self._stopped.wait(STOPPED_SECONDS)
 
     def wait_idle(self, deadline: Callable[[], float]) -> bool:
         if self._run.listener.address.is_stream:
@@ -216,7 +227,7 @@ class ProcessHost:
         alive = True
         for _ in range(64):
             try:
-                packet = self._end.recv(1 << 20, socket.MSG_DONTWAIT)
+                packet = self._end.recv(wire.RECEIVED_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             except OSError:
@@ -254,7 +265,8 @@ class ProcessHost:
         """One message of the child: the tables here follow, and an event may come of it."""
         connection = self._connections.get(key) if key is not None else None
         if kind == "connection.opened":
-            self._opened(key or 0, data, drafts)
+            if connection is None and key not in self._ended_keys:
+                self._opened(key or 0, data, drafts)
         elif kind == "connection.closed":
             if connection is not None:
                 self._closed(connection, data, when, drafts)
@@ -267,6 +279,8 @@ class ProcessHost:
             self._finished(connection)
         elif kind == wire.REAPED:
             self._reaped(key or 0, data, when, drafts)
+        elif kind == wire.STOPPED:
+            self._stopped.set()
         elif kind == wire.READY:
             self._ready.set()
         elif kind == wire.FAILED:
@@ -355,6 +369,7 @@ class ProcessHost:
         assert connection.worker_key is not None
         if connection.worker_key in self._connections:
             del self._connections[connection.worker_key]
+            self._ended_keys.append(connection.worker_key)
         ending = self._run.table.hide(connection, connection.wish or reason, when)
         if ending is not None:
             kind = "connection.closed"
@@ -390,6 +405,7 @@ class ProcessHost:
         """The wire has ended, and so has the child or its last descendant."""
         assert self._child is not None
         self._kill_group()
+        self._stopped.set()
         status = self._child.wait()
         poll = select.poll()
         poll.register(self._output, select.POLLIN)

@@ -6,11 +6,12 @@ the panel is gone, however it went.
 
 Messages to the child are `[name, ...]`. Messages from it are `[kind, time, connection, data]`:
 events as the journal knows them, and the notes below, which concern the panel alone. Payloads
-travel as Latin-1 text, a character a byte.
+travel in base64, and only their first `PAYLOAD_BYTES`: a packet must fit the kernel's buffer.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import select
 import socket
@@ -19,6 +20,10 @@ from typing import Any
 PACKET_BYTES = 60_000
 """What one packet holds at most; the kernel wants a packet in one piece."""
 MESSAGES_A_PACKET = 200
+PAYLOAD_BYTES = 48_000
+RECEIVED_BYTES = 256 << 10
+"""What a reader takes at a time: more than any packet."""
+
 BUFFER_BYTES = 4 << 20
 PATIENCE_SECONDS = 1.0
 """How long a writer waits for a panel that does not read, before what it has to say is lost."""
@@ -31,6 +36,7 @@ FINISHED = "~finished"
 COUNTED = "~counted"
 REAPED = "~reaped"
 LOST = "~lost"
+STOPPED = "~stopped"
 
 Message = list[Any]
 
@@ -49,7 +55,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def encode(message: Message) -> str:
-    """One message as JSON; bytes become Latin-1 text, and what JSON has no word for its `str`."""
+    """One message as JSON; bytes become base64, and what JSON has no word for its `str`."""
     return json.dumps(message, separators=(",", ":"), default=_plain)
 
 
@@ -63,11 +69,13 @@ def decode(packet: bytes) -> list[Message]:
 
 def payload(text: Any) -> Any:
     """The bytes of a payload that came as text."""
-    return text.encode("latin-1") if isinstance(text, str) else text
+    return binascii.a2b_base64(text) if isinstance(text, str) else text
 
 
 def _plain(value: Any) -> Any:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return binascii.b2a_base64(value, newline=False).decode("ascii")
+    return str(value)
 
 
 class Writer:

@@ -30,6 +30,7 @@ from socketdeck.hosts.worker_watch import (
     WireTally,
     WorkerTable,
     WorkerWatch,
+    opening,
 )
 from socketdeck.managed import Plan, build_server
 from socketdeck.watch import failure_of
@@ -65,7 +66,7 @@ class Worker:
             transport=self._plan.transport,
             generation=order["generation"],
             level=order["level"],
-            prefix=order["prefix"],
+            prefix=min(order["prefix"] or wire.PAYLOAD_BYTES, wire.PAYLOAD_BYTES),
             local=order["local"],
         )
         self.watch.journal = self.journal
@@ -132,6 +133,7 @@ class Worker:
             self._stopping = True
             if self._forking:
                 self._server.accept_no_more()
+                self._tell_who_is_served()
             else:
                 self._server.request_shutdown()
         elif name == "close":
@@ -142,8 +144,19 @@ class Worker:
             for connection in self._table.open():
                 self._close(connection, "close")
         elif name == "quit":
+            if self._forking:
+                for pid in self._server.child_pids:  # what they have to say is said at their end
+                    os.waitpid(pid, 0)
             self.journal.flush()
             os._exit(0)
+
+    def _tell_who_is_served(self) -> None:
+        """Children tell of their connections late, and a stop must know of all that are open."""
+        if self._plan.transport not in DATAGRAMS:
+            for connection in self._table.open():
+                data = {**opening(connection), "pid": connection.pid, "thread": "MainThread"}
+                self.journal.record(connection.origin, "connection.opened", data)
+        self._tell(wire.STOPPED, None)
 
     def _close(self, connection: Connection, how: str) -> None:
         own = self._forking and self._plan.transport not in DATAGRAMS

@@ -66,9 +66,14 @@ class WireJournal(Journal):
             signal.signal(signal.SIGALRM, self._on_alarm)
 
     def _arm(self, seconds: float) -> None:
-        if not self._armed:
-            self._armed = True
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+        if self._armed:
+            return
+        if signal.getsignal(signal.SIGALRM) != self._on_alarm:
+            self._late = False  # the handler has an alarm of its own, which must not come early
+            self.flush()
+            return
+        self._armed = True
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def _on_alarm(self, *_: Any) -> None:
         """The handler is interrupted somewhere: within a flush or a count, later will do."""
@@ -175,7 +180,8 @@ class ForkingWatch(WorkerWatch):
         """In the forked child: the panel ends it by signals, whose default loses the ending."""
         signal.signal(signal.SIGTERM, lambda *_: self.close(connection, "close"))
         signal.signal(signal.SIGUSR1, lambda *_: self.close(connection, "reset"))
-        self.journal.write_late(self.tally.lock)
+        if self.transport not in DATAGRAMS:  # whose flow the panel knows, and must know as busy
+            self.journal.write_late(self.tally.lock)
 
     def leave_child(self) -> int:
         """In the forked child, at its end; returns the status to leave with."""

@@ -46,11 +46,7 @@ function leave(id) {
 /** @param {unknown} error @param {string} [what] what was tried */
 export function toastError(error, what) {
   const text = error instanceof Error ? error.message : String(error);
-  toast(
-    what
-      ? { tone: "bad", text: what, detail: sentence(text) }
-      : { tone: "bad", text: sentence(text) },
-  );
+  toast(what ? { tone: "bad", text: what, detail: text } : { tone: "bad", text: sentence(text) });
 }
 
 export const Toasts = () =>

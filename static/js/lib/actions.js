@@ -37,10 +37,9 @@ async function during(task, work) {
   }
 }
 
-/**
- * @type {Record<Verb, {past: string, may: (state: import("../types.js").State) => boolean, title:
- *   string}>}
- */
+/** @typedef {import("../types.js").State} State */
+
+/** @type {Record<Verb, {past: string, may: (state: State) => boolean, title: string}>} */
 const VERBS = {
   start: { past: "Started", may: canStart, title: "Start" },
   stop: { past: "Stopped", may: canStop, title: "Stop" },
