@@ -7,7 +7,7 @@ wiser.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -51,18 +51,29 @@ class DatagramSocket(socket.socket):
         return found
 
     def sendto(self, data: Any, *rest: Any) -> int:
-        flow = self.watch.flow(rest[-1])  # before the answer is out, and may end what it answers
-        length = super().sendto(data, *rest)
-        self.watch.sent(flow, length, data)
-        return length
+        return self._send_by(super().sendto, data, data, rest, rest[-1])
 
     def sendmsg(self, buffers: Iterable[Any], *rest: Any) -> int:
         parts = [memoryview(part) for part in buffers]
-        flow = self.watch.flow(rest[2]) if len(rest) >= 3 and rest[2] is not None else None
-        length = super().sendmsg(parts, *rest)
-        if flow is not None:
-            self.watch.sent(flow, length, b"".join(parts))
-        return length
+        if len(rest) < 3 or rest[2] is None:
+            return super().sendmsg(parts, *rest)
+        return self._send_by(super().sendmsg, parts, b"".join(parts), rest, rest[2])
+
+    def _send_by(
+        self, send: Callable[..., int], given: Any, data: Any, rest: tuple[Any, ...], address: Any
+    ) -> int:
+        """Send a datagram, whole as it always is, and have it counted once it can be received."""
+        watch = self.watch
+        flow = watch.flow(address)  # before the answer is out, and may end what it answers
+        length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
+        watch.sending(flow, length)
+        try:
+            sent = send(given, *rest)
+        except BaseException:
+            watch.unsent(flow, length)
+            raise
+        watch.sent(flow, length, data)
+        return sent
 
 
 def tap_listener(listening: socket.socket, watch: Any) -> None:

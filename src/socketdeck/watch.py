@@ -144,25 +144,39 @@ class Watch:
 
     def received(self, client_address: Any, data: bytes) -> None:
         """A datagram came in."""
-        self._datagram(self.flow(client_address), IN, len(data), data)
+        flow = self.flow(client_address)
+        if self.level == "off":
+            flow.last_activity = time.time()  # what else would keep it from expiring
+            return
+        self._tell(flow, IN, len(data), data)
+        flow.count_in(len(data))
+
+    def sending(self, flow: Connection, length: int) -> None:
+        """A datagram is about to go out: whoever receives it is to find it counted."""
+        if self.level != "off":
+            flow.count_out(length)
+
+    def unsent(self, flow: Connection, length: int) -> None:
+        """It could not be sent after all."""
+        if self.level != "off":
+            flow.bytes_out -= length
+            flow.messages_out -= 1
 
     def sent(self, flow: Connection, length: int, data: Any) -> None:
         """A datagram of this flow went out."""
-        self._datagram(flow, OUT, length, data)
-
-    def _datagram(self, flow: Connection, direction: int, length: int, data: Any) -> None:
-        level = self.level
-        if level == "off":
-            flow.last_activity = time.time()  # what else would keep it from expiring
+        if self.level == "off":
+            flow.last_activity = time.time()
             return
-        if level != "counters":
+        self._tell(flow, OUT, length, data)
+        if not flow.changed:
+            flow.changed = True
+            flow.touch(flow)
+
+    def _tell(self, flow: Connection, direction: int, length: int, data: Any) -> None:
+        level = self.level
+        if level in ("events", "payload"):
             seen = kept(data, length, self.prefix) if level == "payload" else None
-            record = (flow.number(), time.time(), flow.origin, direction, length, seen)
-            flow.append(record)
-        if direction == IN:
-            flow.count_in(length)
-        else:
-            flow.count_out(length)
+            flow.append((flow.number(), time.time(), flow.origin, direction, length, seen))
 
     def forget(self, flow: Connection, reason: str) -> None:
         """End a flow; the peer's next datagram opens another."""

@@ -82,7 +82,9 @@ def test_serves(client: Rest, address: str, concurrency: str) -> None:
         assert sorted(event["data"]["length"] for event in data) == [5, 5, 6, 6]
         assert sorted(event["data"]["direction"] for event in data) == ["in", "in", "out", "out"]
         if is_stream(address):
-            closed = seen(events, "connection.closed", 2)
+            closed = sorted(
+                seen(events, "connection.closed", 2), key=lambda event: event["connection"]
+            )
             assert {event["data"]["reason"] for event in closed} == {"client_closed"}
             assert [event["data"]["bytes"] for event in closed] == [
                 {"in": 5, "out": 5},

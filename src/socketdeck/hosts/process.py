@@ -355,11 +355,11 @@ class ProcessHost:
     def _closed(
         self, connection: Connection, data: dict[str, Any], when: float, drafts: list[Draft]
     ) -> None:
-        """The child said so: its totals hold what it had not told of."""
-        told = connection.counted
-        ends = [data[what][way] for what in ("bytes", "messages") for way in ("in", "out")]
-        connection.add_counted([end - now for end, now in zip(ends, told, strict=True)], when)
+        """The child said so; the totals of one forked for it hold what it had not told of."""
         if self._forking and self._run.listener.address.is_stream:
+            ends = [data[what][way] for what in ("bytes", "messages") for way in ("in", "out")]
+            more = [end - told for end, told in zip(ends, connection.counted, strict=True)]
+            connection.add_counted(more, when)
             self._finished(connection)
         self._end_of(connection, data["reason"], when, drafts)
 

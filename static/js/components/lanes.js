@@ -64,7 +64,10 @@ export function Lanes({ model, service, onPick }) {
     probe.hidden = true;
     element.parentElement?.append(probe);
     let palette = paletteOf(probe);
-    const onTheme = () => (palette = paletteOf(probe));
+    const onTheme = () => {
+      palette = paletteOf(probe);
+      redraw();
+    };
     let frame = 0;
     let timer = 0;
     let inSight = true;
@@ -82,6 +85,13 @@ export function Lanes({ model, service, onPick }) {
       else
         timer = window.setTimeout(() => (frame = requestAnimationFrame(draw)), still ? 1000 : 120);
     };
+    const redraw = () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      draw();
+    };
+    const sized = new ResizeObserver(redraw);
+    sized.observe(element);
     const seen = new IntersectionObserver(([entry]) => {
       const before = inSight;
       inSight = entry?.isIntersecting ?? true;
@@ -96,6 +106,7 @@ export function Lanes({ model, service, onPick }) {
       cancelAnimationFrame(frame);
       clearTimeout(timer);
       seen.disconnect();
+      sized.disconnect();
       scheme.removeEventListener("change", onTheme);
       document.removeEventListener("themechange", onTheme);
       probe.remove();
