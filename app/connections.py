@@ -77,12 +77,16 @@ class Connections:
     def end_all(
         self, query: ConnectionQuery, *, how: str, reason: str | None, pace: float | None
     ) -> int:
-        """Close all open ones that are asked for, and return how many those are.
+        """Close all open ones that are asked for and not being closed yet; returns how many.
 
         With a `pace`, so many a second, in the background. `Unsupported` where one cannot be reset:
         nothing is closed then.
         """
-        chosen = [view.connection for view in self._open(query) if query.matches(view)]
+        chosen = [
+            view.connection
+            for view in self._open(query)
+            if view.connection.wish is None and query.matches(view)
+        ]
         if how == "reset" and any(connection.transport != "tcp" for connection in chosen):
             raise Unsupported("only TCP connections can be reset, and others are among these")
         if pace is None:
