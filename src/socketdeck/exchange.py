@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -40,15 +41,16 @@ def exchange(address: Address, data: bytes, timeout: float = 5.0) -> Exchange:
         try:
             client.connect(target.connect_to())
             connected = time.monotonic() - began
-            if data or not target.is_stream:
-                client.sendall(data)
+            if not target.is_stream:
+                client.send(data)
+                data = b""
         except TimeoutError:
             raise AddressUnavailable(f"{target} did not answer within {timeout:g} s") from None
         except OSError as error:
             raise AddressUnavailable(
                 f"cannot talk to {target}: {error.strerror or error}"
             ) from error
-        return _read(client, began, connected, began + timeout)
+        return _converse(client, data, began, connected, began + timeout)
 
 
 def _client(target: Address) -> socket.socket:
@@ -65,21 +67,30 @@ def _client(target: Address) -> socket.socket:
     return socket.socket(found[0][0], target.socket_type)
 
 
-def _read(client: socket.socket, began: float, connected: float, deadline: float) -> Exchange:
+def _converse(
+    client: socket.socket, data: bytes, began: float, connected: float, deadline: float
+) -> Exchange:
+    """Send and read as either can be done: some servers answer before they have read all."""
+    unsent = memoryview(data)
     received = bytearray()
     first: float | None = None
-    ended: Literal["closed", "reset", "quiet", "timeout", "full"] = "timeout"
+    ended: Literal["closed", "reset", "quiet", "timeout", "full"] = "full"
+    client.setblocking(False)
+    poll = select.poll()
     while len(received) < RECEIVED_BYTES:
+        poll.register(client, select.POLLIN | (select.POLLOUT if unsent else 0))
         left = deadline - time.monotonic()
-        wait = min(left, QUIET_SECONDS) if first is not None else left
-        if wait <= 0:
+        answered = first is not None and not unsent
+        ready = poll.poll(max(0.0, min(left, QUIET_SECONDS) if answered else left) * 1000)
+        if not ready:
+            ended = "quiet" if answered else "timeout"
             break
-        client.settimeout(wait)
+        if ready[0][1] & select.POLLOUT:
+            unsent = _send_some(client, unsent)
         try:
             piece = client.recv(65_536)
-        except TimeoutError:
-            ended = "quiet" if first is not None else "timeout"
-            break
+        except BlockingIOError:
+            continue
         except OSError:
             ended = "reset"
             break
@@ -89,6 +100,14 @@ def _read(client: socket.socket, began: float, connected: float, deadline: float
         if first is None:
             first = time.monotonic() - began
         received += piece
-    else:
-        ended = "full"
     return Exchange(bytes(received), connected, first, time.monotonic() - began, ended)
+
+
+def _send_some(client: socket.socket, unsent: memoryview) -> memoryview:
+    """What is left to be sent: nothing where the server takes no more, but may have answered."""
+    try:
+        return unsent[client.send(unsent) :]
+    except BlockingIOError:
+        return unsent
+    except OSError:
+        return unsent[:0]

@@ -281,6 +281,14 @@ class ManagedMixIn(socketserver.BaseServer):
             watch.finish(connection)
         return None
 
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Of the mix-ins that serve in threads; what was told of is not for stderr as well."""
+        try:
+            super().process_request_thread(request, client_address)  # type: ignore[misc]
+        except BaseException:
+            if self.watch is None:
+                raise
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         watch, error = self.watch, sys.exception()
         if watch is not None and error is not None:

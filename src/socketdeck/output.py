@@ -79,10 +79,16 @@ class HandlerStream(io.TextIOBase):
         return self.underlying.errors
 
 
+def storable(text: str) -> str:
+    """The text with lone surrogates escaped: neither UTF-8 nor a database takes them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def tell(connection: Connection, stream: str, text: str) -> None:
     """One line that a handler wrote, cut where it is too long for one event."""
     if not connection.recorded:
         return
+    text = storable(text)
     for start in range(0, max(1, len(text)), LINE_CHARACTERS):
         piece = text[start : start + LINE_CHARACTERS]
         connection.table.journal.record(

@@ -56,6 +56,9 @@ AT_ONCE = frozenset({"description", "labels", "autostart", "restart", "drain_tim
 HEALTHY_SECONDS = 10.0
 """A run longer than this, and than the longest delay, counts as healthy: delays start anew."""
 
+ONE_SHOT_END_SECONDS = 1.0
+"""What a host may need at least to end, once it has waited for a request in vain."""
+
 AUTOSTART_TRIES_SECONDS = 10.0
 AUTOSTART_PAUSE_SECONDS = 0.25
 
@@ -214,21 +217,26 @@ class Service:
             self.start()
 
     def handle_request(self, timeout: float = 5.0) -> bool:
-        """While stopped: bind, handle one request, close; whether one came within `timeout` s."""
+        """While stopped: bind, handle one request, close; whether one came within `timeout` s.
+
+        Blocks until it is handled, for `timeout` seconds more at most: a handler that takes longer
+        is let finish, and a stop ends it.
+        """
         with self._lifecycle:
             if self._state not in ("stopped", "failed"):
                 raise IllegalTransition(
                     f"{self.name} is {self._state}; stop it before a single request is handled"
                 )
             self._attempts = 0
+            before = self.tally.total
             ended = self._one_shot_ended = threading.Event()
             self._begin(requests=1, timeout=timeout)
             host = self._host
             assert host is not None
-        ended.wait()
-        with self._lifecycle:
-            pass  # its last move is made, too
-        return host.requests_handled > 0
+        if ended.wait(timeout) or ended.wait(max(timeout, ONE_SHOT_END_SECONDS)):
+            with self._lifecycle:
+                pass  # its last move is made, too
+        return host.requests_handled > 0 or self.tally.total > before
 
     def exchange(self, data: bytes, timeout: float = 5.0) -> client.Exchange:
         """Talk to it as a client would: send `data`, and tell what came back within `timeout` s."""

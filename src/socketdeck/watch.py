@@ -47,11 +47,14 @@ def failure_of(error: BaseException) -> dict[str, Any]:
         half = TRACEBACK_CHARACTERS // 2
         left_out = f"\n  ... {len(text) - 2 * half} characters left out ...\n"
         text = text[:half] + left_out + text[-half:]
-    message = str(error)
+    try:
+        message = str(error)
+    except Exception as another:
+        message = f"its own __str__ raised {type(another).__name__}"
     return {
         "type": type(error).__name__,
-        "message": message[:TRACEBACK_CHARACTERS],
-        "traceback": text,
+        "message": output.storable(message[:TRACEBACK_CHARACTERS]),
+        "traceback": output.storable(text),
     }
 
 

@@ -128,6 +128,37 @@ def test_an_exit_of_the_handler_ends_its_connection_alone(
     assert connect(service).ask("hello") == "hello"
 
 
+@pytest.mark.parametrize("concurrency", ["threading", "pool"])
+def test_what_ends_a_thread_is_told_and_not_printed(
+    serve: Serve,
+    connect: Connect,
+    events: Transcript,
+    capsys: pytest.CaptureFixture[str],
+    concurrency: str,
+) -> None:
+    service = serve(concurrency=concurrency)
+    connect(service).say("interrupt now")
+    assert events.wait("connection.error", connection=1).data["type"] == "KeyboardInterrupt"
+    assert events.closed(1)["reason"] == "handler_error"
+    assert connect(service).ask("hello") == "hello"
+    service.stop(drain_timeout=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_that_cannot_be_printed_is_told(
+    serve: Serve, connect: Connect, events: Transcript
+) -> None:
+    service = serve()
+    connect(service).say("raise-nasty")
+    told = events.wait("connection.error", connection=1).data
+    assert told["type"] == "Nasty"
+    assert events.closed(1)["reason"] == "handler_error"
+    connect(service).say("raise-surrogate")
+    told = events.wait("connection.error", connection=2).data
+    assert told["message"].encode() == b"\\udcff is no text"
+    assert told["traceback"].encode()
+
+
 def test_killed(serve: Serve, connect: Connect, events: Transcript, deck: Supervisor) -> None:
     client = connect(serve())
     assert client.ask("hello") == "hello"

@@ -117,6 +117,16 @@ def test_lines_of_any_length_are_told_in_bounded_pieces(
     assert "z" * 100 in "".join(text for stream, text in pieces if stream == "log.warning")
 
 
+def test_what_is_no_text_is_told_as_text(
+    serve: Serve, connect: Connect, events: Transcript
+) -> None:
+    """A handler that decodes by `surrogateescape` prints what no UTF-8 can hold."""
+    client = connect(serve())
+    client.ask("print-surrogate")
+    ((_, text),) = told(events, events.opened(client))
+    assert text.encode() == b"\\udcff is no text"
+
+
 def test_empty_lines_are_lines(serve: Serve, connect: Connect, events: Transcript) -> None:
     client = connect(serve())
     client.ask("print ")

@@ -12,6 +12,13 @@ release = threading.Event()
 """What `wait` and `stay` wait for; a test sets it."""
 
 
+class Nasty(Exception):
+    """Cannot even be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
 def obey(order: str) -> str | None:
     """Do what an order says; what is to be answered, or `None`."""
     word, _, rest = order.partition(" ")
@@ -30,6 +37,12 @@ def obey(order: str) -> str | None:
             logging.getLogger("obedient").warning(rest)
         case "log-badly":
             logging.getLogger("obedient").warning("%d", "no number")
+        case "print-surrogate":
+            print("\udcff is no text")
+        case "raise-surrogate":
+            raise ValueError("\udcff is no text")
+        case "raise-nasty":
+            raise Nasty
         case "raise":
             raise ValueError(rest)
         case "exit":
