@@ -11,18 +11,20 @@ would run for any `BaseServer` subclass.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
 
-# Not lazily as the others: importing the module of that name would put itself in its place.
-from socketdeck.managed import managed
-
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
+    from typing import Any
+
     from socketdeck.address import Address
     from socketdeck.connections import Connection
     from socketdeck.definition import ServiceDefinition
     from socketdeck.errors import SocketdeckError
     from socketdeck.journal import Event, Journal, Subscription, event_as_json
+    from socketdeck.managed import managed
     from socketdeck.service import Service
     from socketdeck.status import ConnectionView, ServiceStatus
     from socketdeck.supervisor import Supervisor
@@ -69,3 +71,18 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+class _Package(ModuleType):
+    """Has the function `managed`, in whose place the module of that name would put itself."""
+
+    @property
+    def managed(self) -> Any:
+        return import_module(f"{__name__}.managed").managed
+
+    @managed.setter
+    def managed(self, module: ModuleType) -> None:
+        """Called by the import of a submodule, which becomes an attribute of its package."""
+
+
+sys.modules[__name__].__class__ = _Package

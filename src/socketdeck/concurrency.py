@@ -2,8 +2,8 @@
 
 `PoolMixIn` serves streams by a bounded pool of threads. `PromotingMixIn` serves datagrams as
 ThreadingMixIn would, each handler free to take its time, but without a thread for each datagram.
-`ReapingForkingMixIn` is ForkingMixIn whose children are reaped when they end, not when somebody
-looks. All three stand in front of a server of `managed`.
+`ReapingForkingMixIn` is ForkingMixIn for datagrams whose children are reaped when they end, not
+when somebody looks. All three stand in front of a server of `managed`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import socket
 import socketserver
 import threading
 from collections.abc import Callable
@@ -307,81 +306,54 @@ class PromotingMixIn(_Server):
 
 
 class ReapingForkingMixIn(socketserver.ForkingMixIn, _Server):
-    """Fork a child for each request, and reap each when it ends: its pidfd is polled with the rest.
+    """Fork a child for each datagram, and reap it when it ends: its pidfd is polled with the rest.
 
-    Only for a process with a single thread: a fork copies the locks that other threads hold.
-    At `max_children` nobody is accepted until one has ended.
+    Only for a process with a single thread: a fork copies the locks that other threads hold. At
+    `max_children` nothing is read until one has ended. A child answers by the server's own socket,
+    and keeps it. Streams have a worker of their own, `hosts.forking`.
     """
 
-    # What it is mixed into has, and knows of children.
+    # What it is mixed into has; the watch knows of children.
     watch: Any
-    socket: Any
-    socket_type: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._children: dict[int, tuple[int, Any]] = {}  # pidfd: pid, connection
+        self._children: dict[int, tuple[int, Any]] = {}  # pidfd: pid, flow
         super().__init__(*arguments, **options)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        connection = self.watch.find(request, client_address) if self.watch else None
+        flow = self.watch.find(request, client_address)
         pid = os.fork()
         if pid:
-            self._adopt(pid, connection)
-            self.close_request(request)
+            self._adopt(pid, flow)
             return
         status = 1
         try:
-            self.in_child(connection)
             self.finish_request(request, client_address)
-            status = 0
         except Exception:
             self.handle_error(request, client_address)
         finally:
             try:
-                self.shutdown_request(request)
+                with contextlib.suppress(Exception):
+                    status = self.watch.leave_child()
             finally:
-                self.leave_child(status)
+                os._exit(status)
 
-    def in_child(self, connection: Any) -> None:
-        """The child's first act: give up the port, so that a stopped service's is free.
-
-        A datagram's handler answers by the server's own socket, and keeps it.
-        """
-        if self.socket_type == socket.SOCK_STREAM:
-            self.socket.close()
-        if self.watch is not None:
-            self.watch.in_child(connection)
-
-    def leave_child(self, status: int) -> None:
-        """The child's last act; does not return."""
-        if self.watch is not None:
-            with contextlib.suppress(Exception):
-                status = self.watch.leave_child()
-        os._exit(status)
-
-    def _adopt(self, pid: int, connection: Any) -> None:
-        if self.watch is not None:
-            self.watch.forked(connection, pid)
+    def _adopt(self, pid: int, flow: Any) -> None:
+        self.watch.forked(flow, pid)
         pidfd = os.pidfd_open(pid)
-        self._children[pidfd] = (pid, connection)
+        self._children[pidfd] = (pid, flow)
         self.poll_also(pidfd, lambda: self._reap(pidfd))
         if len(self._children) >= self.max_children:
             self.pause_accepting()
 
     def _reap(self, pidfd: int) -> None:
-        pid, connection = self._children.pop(pidfd)
+        pid, flow = self._children.pop(pidfd)
         self.poll_no_more(pidfd)
         os.close(pidfd)
         _, status = os.waitpid(pid, 0)
-        if self.watch is not None:
-            self.watch.reaped(connection, pid, status)
+        self.watch.reaped(flow, pid, status)
         if self.accepting_paused and len(self._children) < self.max_children:
             self.resume_accepting()
-
-    @property
-    def child_pids(self) -> list[int]:
-        """The children that have not ended."""
-        return [pid for pid, _ in self._children.values()]
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Nothing: they are reaped by their pidfd."""

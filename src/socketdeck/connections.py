@@ -198,6 +198,10 @@ class Connection:
             self.changed = True
             self.touch(self)
 
+    def record(self, kind: str, data: dict[str, Any]) -> None:
+        """Something happened to it: an event."""
+        self.table.journal.record(self.origin, kind, data)
+
     def reason(self) -> str:
         """Why it ended, the first cause first; meaningful once it has."""
         if self.wish:

@@ -6,17 +6,18 @@ to be shown to the person who asked. `str(error)` is that sentence.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Sequence
-from typing import NamedTuple
 
 
 class SocketdeckError(Exception):
     """The root of every error that the engine raises on purpose."""
 
 
-class FieldError(NamedTuple):
+class FieldError(namedtuple("FieldError", ["pointer", "detail"])):
     """One bad field: `pointer` is its JSON pointer (RFC 6901) in what was given."""
 
+    __slots__ = ()
     pointer: str
     detail: str
 

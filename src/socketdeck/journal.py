@@ -31,6 +31,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
+from socketdeck.direction import IN as IN
+from socketdeck.direction import OUT as OUT
+
 WINDOW_SECONDS = 0.05
 """One frame of a live page: later would be seen, sooner would cost a wake-up for nothing."""
 
@@ -46,8 +49,6 @@ RING_BYTES = 32 << 20
 SUBSCRIPTION_BYTES = 64 << 20
 LOSS_STANDS_SECONDS = 1.0
 
-IN = 0
-OUT = 1
 _DIRECTIONS = ("in", "out")
 _EVENT_OVERHEAD_BYTES = 300
 

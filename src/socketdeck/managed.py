@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
 from socketdeck.connections import ConnectionTable
 from socketdeck.journal import Journal
+from socketdeck.seating import seat
 from socketdeck.tally import Tally
 from socketdeck.tap import TappedSocket
 from socketdeck.tap_listening import tap_listener
@@ -401,13 +402,7 @@ def build_server(
 ) -> Any:
     """A server of the right class on a bound socket, which it owns, looked at by `watch`."""
     server = server_class_for(plan.transport, plan.concurrency)(None, handler, False)
-    server.socket.close()
-    server.socket = listening
-    server.address_family = listening.family
-    server.server_address = listening.getsockname()
-    if isinstance(server.server_address, tuple):
-        # As HTTPServer.server_bind does, without its look-up of the name, which can take seconds.
-        server.server_name, server.server_port = server.server_address[:2]
+    seat(server, listening)
     server.max_packet_size = plan.max_datagram
     server.pool_size = plan.pool_size
     server.request_queue_size = plan.backlog

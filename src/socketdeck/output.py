@@ -11,9 +11,11 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, TextIO
 
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
+    from typing import Any, TextIO
+
     from socketdeck.connections import Connection
 
 LINE_CHARACTERS = 8_192
@@ -33,6 +35,15 @@ class _Current(threading.local):
 
 current = _Current()
 
+unfinished = False
+"""Whether any thread has left a line without its end, some time."""
+
+
+def handled() -> Connection | None:
+    """The connection that this thread handles; one that no process does yet is not meant."""
+    connection = current.connection
+    return connection if connection is not None and connection.pid else None
+
 
 class HandlerStream(io.TextIOBase):
     """Stands for `sys.stdout` or `sys.stderr`, and gives what a handler writes to the journal."""
@@ -42,7 +53,7 @@ class HandlerStream(io.TextIOBase):
         self.underlying = underlying
 
     def write(self, text: str, /) -> int:
-        connection = current.connection
+        connection = handled()
         if connection is None:
             return self.underlying.write(text)
         *lines, rest = (current.partial.get(self._name, "") + text).split("\n")
@@ -52,10 +63,13 @@ class HandlerStream(io.TextIOBase):
             tell(connection, self._name, rest[:LINE_CHARACTERS])
             rest = rest[LINE_CHARACTERS:]
         current.partial[self._name] = rest
+        if rest:
+            global unfinished
+            unfinished = True
         return len(text)
 
     def flush(self) -> None:
-        if current.connection is None:
+        if handled() is None:
             self.underlying.flush()
 
     def writable(self) -> bool:
@@ -91,9 +105,7 @@ def tell(connection: Connection, stream: str, text: str) -> None:
     text = storable(text)
     for start in range(0, max(1, len(text)), LINE_CHARACTERS):
         piece = text[start : start + LINE_CHARACTERS]
-        connection.table.journal.record(
-            connection.origin, "service.log", {"stream": stream, "text": piece}
-        )
+        connection.record("service.log", {"stream": stream, "text": piece})
 
 
 def begin(connection: Connection) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from socketdeck.output import current, tell
+from socketdeck.output import handled, tell
 
 
 class HandlerLog(logging.Handler):
     """Gives what a handler logs to the journal; what is logged elsewhere is not its concern."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        connection = current.connection
+        connection = handled()
         if connection is not None:
             try:
                 tell(connection, f"log.{record.levelname.lower()}", self.format(record))

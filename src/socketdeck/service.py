@@ -26,6 +26,7 @@ from socketdeck.errors import (
     StartFailed,
     StopIncomplete,
 )
+from socketdeck.failure import failure_of
 from socketdeck.hosts.host import Host, Leftover, Run
 from socketdeck.hosts.process import ProcessHost
 from socketdeck.hosts.thread import ThreadHost
@@ -42,7 +43,6 @@ from socketdeck.status import (
 )
 from socketdeck.tally import Tally
 from socketdeck.timekeeper import Timekeeper
-from socketdeck.watch import failure_of
 
 END_GRACE_SECONDS = 2.0
 """After its connection was closed under it, a handler has this long to return."""

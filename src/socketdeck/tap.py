@@ -20,9 +20,11 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
+    from typing import Any
+
     from socketdeck.connections import Connection
 
 _PEER_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any
 
-from socketdeck.journal import IN, OUT
+from socketdeck.direction import IN, OUT
 from socketdeck.tap import CountingSocket, OffSocket, TappedSocket, kept
+
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
+if TYPE_CHECKING:
+    from typing import Any
 
 _PEEK = int(socket.MSG_PEEK)
 _recv = socket.socket.recv

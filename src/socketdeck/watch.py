@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import select
 import socket
 import struct
 import threading
@@ -18,44 +17,18 @@ import time
 import weakref
 from typing import Any
 
-from socketdeck import output
+from socketdeck import ends, output
 from socketdeck.connections import Connection, ConnectionTable
-from socketdeck.journal import IN, OUT
+from socketdeck.direction import IN, OUT
+from socketdeck.failure import failure_of
 from socketdeck.peer import peer_text
 from socketdeck.tally import Tally
-from socketdeck.tap import TappedSocket, kept, reached, whereabouts
+from socketdeck.tap import TappedSocket, kept, whereabouts
 from socketdeck.tap_levels import SOCKET_CLASSES
 
-TRACEBACK_CHARACTERS = 16_384
 FLOWS = 10_000
 FINISHED_KEPT = 64
 _TCP_INFO_BYTES = 104
-_AF_UNSPEC = struct.pack("=H14x", socket.AF_UNSPEC)
-_POLLRDHUP = getattr(select, "POLLRDHUP", 0)
-_TELL_OF_RESET = ("ConnectionResetError", "BrokenPipeError")
-
-
-def failure_of(error: BaseException) -> dict[str, Any]:
-    """An exception as it is kept and shown: the fields of `status.Failure`.
-
-    A long traceback is cut in its middle.
-    """
-    import traceback  # here alone, as above all in a child that forks for each connection
-
-    text = "".join(traceback.format_exception(error))
-    if len(text) > TRACEBACK_CHARACTERS:
-        half = TRACEBACK_CHARACTERS // 2
-        left_out = f"\n  ... {len(text) - 2 * half} characters left out ...\n"
-        text = text[:half] + left_out + text[-half:]
-    try:
-        message = str(error)
-    except Exception as another:
-        message = f"its own __str__ raised {type(another).__name__}"
-    return {
-        "type": type(error).__name__,
-        "message": output.storable(message[:TRACEBACK_CHARACTERS]),
-        "traceback": output.storable(text),
-    }
 
 
 class Watch:
@@ -240,19 +213,7 @@ class Watch:
             self.forget(connection, "killed")
             return
         found = connection.socket() if connection.socket is not None else None
-        own = None
-        if found is None or found.fileno() < 0:
-            # The handler took it out of our socket, to wrap it in TLS say, or kept a dup alone.
-            found = own = reached(connection.elsewhere)
-        if found is None:
-            return
-        # socket.socket's own methods: what is being closed here is not the handler's doing.
-        if how == "reset":
-            reset(found)
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(found, socket.SHUT_RDWR)
-        if own is not None:
-            own.close()
+        ends.end(found, connection.elsewhere, how)
 
     def ended(self, connection: Connection) -> None:
         """Its last socket is closed."""
@@ -291,28 +252,10 @@ class Watch:
     def _ask_kernel_how_it_ended(self, connection: Connection) -> None:
         """At level `off` nobody has seen the peer's end go by."""
         found = connection.socket() if connection.socket is not None else None
-        if found is None or found.fileno() < 0 or not _POLLRDHUP:
-            return
-        poll = select.poll()
-        poll.register(found.fileno(), _POLLRDHUP)
-        # A handler that was told of the break has taken the error off the socket (SO_ERROR).
-        told = connection.error is not None and connection.error["type"] in _TELL_OF_RESET
-        for _, events in poll.poll(0):
-            connection.reset = bool(events & (select.POLLERR | (select.POLLHUP if told else 0)))
-            connection.peer_ended = bool(events & _POLLRDHUP)
-
-
-def reset(found: socket.socket) -> None:
-    """Break a TCP connection with RST, at once, and wake whoever waits on it.
-
-    `connect` to AF_UNSPEC dissolves it (connect(2)); SO_LINGER with zero seconds is what remains
-    where that is refused, and sends the RST when the handler closes (tcp(7), socket(7)).
-    """
-    import ctypes  # here alone: it is large, and a forking child that never breaks anything lean
-
-    with contextlib.suppress(OSError):
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        ctypes.CDLL(None).connect(found.fileno(), _AF_UNSPEC, len(_AF_UNSPEC))
+        raised = connection.error["type"] if connection.error is not None else None
+        seen = ends.seen_by_kernel(found.fileno(), raised) if found is not None else None
+        if seen is not None:
+            connection.reset, connection.peer_ended = seen
 
 
 def _credentials(accepted: socket.socket) -> tuple[int, int, int] | None:

@@ -59,13 +59,7 @@ def test_cycles_in_a_child_process_leave_nothing(
     cycle(deck, tmp_path, scheme, CHILD_CYCLES, concurrency=concurrency, host="process")
 
 
-LATE = pytest.mark.xfail(reason="a child tells late that it is at work, and is ended before")
-
-
-@pytest.mark.parametrize(
-    "scheme",
-    ["tcp", "unix", pytest.param("udp", marks=LATE), pytest.param("unixgram", marks=LATE)],
-)
+@pytest.mark.parametrize("scheme", ["tcp", "udp", "unix", "unixgram"])
 def test_cycles_of_forking_leave_nothing(deck: Supervisor, tmp_path: Path, scheme: str) -> None:
     cycle(deck, tmp_path, scheme, CHILD_CYCLES, concurrency="forking")
 

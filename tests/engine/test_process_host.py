@@ -28,26 +28,9 @@ WAYS: list[dict[str, Any]] = [
     {"host": "process", "concurrency": "pool"},
     {"concurrency": "forking"},
 ]
-LATE = pytest.mark.xfail(reason="a child tells late that it is at work, and is ended before")
-PACKET = pytest.mark.xfail(reason="a message longer than a packet ends the reader", run=False)
-
-
-def in_every_way(*, forking: Any = (), others: Any = ()) -> pytest.MarkDecorator:
-    """Each way of serving in a child; `forking` and `others` are marks for what fails so far."""
-    return pytest.mark.parametrize(
-        "way",
-        [
-            pytest.param(
-                fields,
-                id=fields["concurrency"],
-                marks=forking if fields["concurrency"] == "forking" else others,
-            )
-            for fields in WAYS
-        ],
-    )
-
-
-way = in_every_way()
+way = pytest.mark.parametrize(
+    "way", [pytest.param(fields, id=fields["concurrency"]) for fields in WAYS]
+)
 
 
 # -- a conversation -------------------------------------------------------------------------------
@@ -102,7 +85,7 @@ def test_a_conversation_is_told_as_any_other(
     assert status.connections.total == 1
 
 
-@in_every_way(forking=LATE)
+@way
 @pytest.mark.parametrize("scheme", ["udp", "unixgram"])
 def test_datagrams_are_told_as_any_others(
     serve: Serve,
@@ -159,7 +142,7 @@ def test_at_every_level(
     assert told == ([None, None] if level == "events" else [])
 
 
-@in_every_way(forking=PACKET, others=PACKET)
+@way
 def test_payloads_of_any_size_and_bytes_come_home(
     serve: Serve, connect: Connect, events: Transcript, way: dict[str, Any]
 ) -> None:
@@ -267,7 +250,7 @@ def test_shared_state_is_refused_under_forking(deck: Supervisor) -> None:
         service.start()
 
 
-@in_every_way(forking=LATE)
+@way
 def test_so_many_requests(
     serve: Serve, connect: Connect, events: Transcript, way: dict[str, Any]
 ) -> None:
@@ -279,7 +262,7 @@ def test_so_many_requests(
     assert service.status().closed == {"server_closed": 2}
 
 
-@in_every_way(forking=LATE)
+@way
 def test_a_single_request(deck: Supervisor, events: Transcript, way: dict[str, Any]) -> None:
     service = deck.add(name="greeter", address="tcp://127.0.0.1:0", handler="greeting", **way)
     assert service.handle_request(timeout=0.05) is False
@@ -320,7 +303,7 @@ def test_a_stop_waits_for_those_who_are_being_served(
         Client(address)
 
 
-@in_every_way(forking=LATE, others=LATE)
+@way
 def test_a_stop_waits_for_one_who_has_only_just_come(
     serve: Serve, connect: Connect, events: Transcript, way: dict[str, Any]
 ) -> None:
@@ -336,7 +319,7 @@ def test_a_stop_waits_for_one_who_has_only_just_come(
     assert service.status().closed == {"client_closed": 1}
 
 
-@in_every_way(forking=LATE, others=LATE)
+@way
 def test_a_stop_at_once_is_the_reason_of_every_end(
     serve: Serve, connect: Connect, events: Transcript, way: dict[str, Any]
 ) -> None:

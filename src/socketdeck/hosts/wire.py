@@ -1,32 +1,41 @@
-"""The wire between the panel and a child process: packets of JSON over SOCK_SEQPACKET (unix(7)).
+"""The wire between the panel and a child process: packets over SOCK_SEQPACKET (unix(7)).
 
-Each packet is one list of messages and arrives whole, so that a worker and the children that it
-forks can all write to the same end. It is the child's lifeline as well: its end of file says that
-the panel is gone, however it went.
+A packet arrives whole, so that a worker and the children that it forks can all write to the same
+end. It is the child's lifeline as well: its end of file says that the panel is gone, however it
+went.
 
-Messages to the child are `[name, ...]`. Messages from it are `[kind, time, connection, data]`:
-events as the journal knows them, and the notes below, which concern the panel alone. Payloads
-travel in base64, and only their first `PAYLOAD_BYTES`: a packet must fit the kernel's buffer.
+An order to the child is a tuple, `(name, ...)`, by `marshal`: it is at home in every interpreter,
+and the child is one of the panel's own. What comes back is read with more care, since its writer
+runs code of its user's: a packet is a list in JSON of messages `[kind, time, connection, data]`.
+They are events as the journal knows them, and the notes below, which concern the panel alone.
+Payloads travel as hexadecimal digits, two for each byte whatever it is.
 """
 
 from __future__ import annotations
 
-import binascii
-import json
-import select
+import marshal
 import socket
-from typing import Any
+
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
+if TYPE_CHECKING:
+    from typing import Any
 
 PACKET_BYTES = 60_000
-"""What one packet holds at most; the kernel wants a packet in one piece."""
-MESSAGES_A_PACKET = 200
-PAYLOAD_BYTES = 48_000
+"""What one packet holds at most, but for a single large event; the kernel wants it in one piece."""
+
+PAYLOAD_BYTES = 64_000
+"""What a child keeps of one payload: with it, a packet fits into the buffer that anybody gets."""
+
 RECEIVED_BYTES = 256 << 10
-"""What a reader takes at a time: more than any packet."""
+"""What the panel takes at a time: more than any packet that it is sent."""
+
+ORDER_BYTES = 1 << 20
+"""The same for orders, which hold a handler's options."""
 
 BUFFER_BYTES = 4 << 20
-PATIENCE_SECONDS = 1.0
-"""How long a writer waits for a panel that does not read, before what it has to say is lost."""
+
+SAID_ALL = 93
+"""How a forked child leaves that told its own end, unlike one whose handler called `os._exit`."""
 
 READY = "~ready"
 FAILED = "~failed"
@@ -34,11 +43,14 @@ ENDED = "~ended"
 BEGUN = "~begun"
 FINISHED = "~finished"
 COUNTED = "~counted"
+LIVED = "~lived"
+"""All news of a forked child's connection; its data is made by `account.Account`."""
 REAPED = "~reaped"
+SETTLED = "~settled"
+"""No more is accepted, and nobody was whom the panel does not know of."""
 LOST = "~lost"
-STOPPED = "~stopped"
 
-Message = list[Any]
+Message = list["Any"]
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -54,78 +66,68 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
-def encode(message: Message) -> str:
-    """One message as JSON; bytes become base64, and what JSON has no word for its `str`."""
-    return json.dumps(message, separators=(",", ":"), default=_plain)
+def pack_order(name: str, *details: Any) -> bytes:
+    """An order as a packet; its details are plain values."""
+    return marshal.dumps((name, *details))
+
+
+def unpack_order(packet: bytes) -> Any:
+    """The order that a packet holds; `ValueError` or `EOFError` where it is none."""
+    return marshal.loads(packet)
 
 
 def decode(packet: bytes) -> list[Message]:
-    """The messages of one packet; `ValueError` where it is none."""
+    """The messages of one packet from a child; `ValueError` where it is none."""
+    import json  # the panel's part
+
     found = json.loads(packet)
     if not isinstance(found, list):
         raise ValueError("a packet is a list of messages")
     return found
 
 
-def payload(text: Any) -> Any:
+def payload(digits: Any) -> Any:
     """The bytes of a payload that came as text."""
-    return binascii.a2b_base64(text) if isinstance(text, str) else text
+    return bytes.fromhex(digits) if isinstance(digits, str) else digits
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return binascii.b2a_base64(value, newline=False).decode("ascii")
-    return str(value)
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(32), 34, 92)}
 
 
-class Writer:
-    """Writes messages to one end, in packets; one thread of a process at a time uses it."""
+def json_text(value: Any) -> str:
+    """Any value of a message as JSON (RFC 8259), by what every interpreter has loaded.
 
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self._patient = True
-        self.lost = 0
-        """Messages that could not be written and have not been told of yet."""
+    Bytes become hexadecimal digits, and what JSON has no word for its `str`.
+    """
+    kind = value.__class__
+    if kind is str:
+        return f'"{value.translate(_ESCAPES)}"'
+    if kind is int or kind is float:
+        return repr(value)
+    if kind is tuple or kind is list:
+        return f"[{','.join(map(json_text, value))}]"
+    if kind is dict:
+        pairs = [f"{json_text(str(name))}:{json_text(held)}" for name, held in value.items()]
+        return f"{{{','.join(pairs)}}}"
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    return json_text(value.hex() if kind is bytes else str(value))
 
-    def write(self, messages: list[Message]) -> None:
-        """Send them all, in order; blocks for `PATIENCE_SECONDS` at most where nobody reads.
 
-        What cannot be sent by then is counted in `lost`. `ConnectionError` where the panel is gone.
-        """
-        if self.lost:
-            messages = [[LOST, 0, None, {"count": self.lost}], *messages]
-            self.lost = 0
-        texts: list[str] = []
-        size = 0
-        for message in messages:
-            text = encode(message)
-            if texts and (size + len(text) > PACKET_BYTES or len(texts) >= MESSAGES_A_PACKET):
-                self._send(texts)
-                texts, size = [], 0
-            texts.append(text)
-            size += len(text)
-        if texts:
-            self._send(texts)
+def packet_of(text: str) -> bytes:
+    """JSON text as it is sent; what is no valid Unicode in it passes as it is (PEP 383)."""
+    return text.encode("utf-8", "surrogatepass")
 
-    def _send(self, texts: list[str]) -> None:
-        packet = f"[{','.join(texts)}]".encode()
-        while True:
-            try:
-                self._end.send(packet, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-                self._patient = True
-                return
-            except BlockingIOError:
-                if not self._patient or not self._wait():
-                    self._patient = False
-                    self.lost += len(texts)
-                    return
-            except OSError as error:
-                if isinstance(error, ConnectionError):
-                    raise
-                self.lost += len(texts)  # too long for a packet (EMSGSIZE), or no memory
-                return
 
-    def _wait(self) -> bool:
-        poll = select.poll()
-        poll.register(self._end, select.POLLOUT)
-        return bool(poll.poll(PATIENCE_SECONDS * 1000))
+def plain_address(address: Any) -> Any:
+    """An address of a socket as JSON can say it; `address_of` is its reverse."""
+    return {"hex": address.hex()} if isinstance(address, bytes) else address
+
+
+def address_of(plain: Any) -> Any:
+    """An address as Python's sockets have it."""
+    if isinstance(plain, dict):  # an abstract name, unix(7)
+        return bytes.fromhex(plain["hex"])
+    return tuple(plain) if isinstance(plain, list) else plain

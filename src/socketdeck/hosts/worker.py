@@ -1,11 +1,10 @@
 """The child process that serves for the panel: `python -m socketdeck.hosts.worker WIRE LISTENER`.
 
-It is made by exec, not by fork, and ends with its lifeline. For a forking server it has one thread
-only, since a fork copies the locks that other threads hold: then everything, the panel's orders
-included, is done in the server's own loop, and what is recorded is written at once. Otherwise the
-server's loop is the main thread, orders are read by another, and the journal's drainer writes.
-
-It loads as little as it can: each megabyte makes a fork slower.
+It is made by exec, not by fork, and ends with its lifeline. For a server that forks a child for
+each datagram it has one thread only, since a fork copies the locks that other threads hold: then
+everything, the panel's orders included, is done in the server's own loop, and what is recorded is
+written at once. Otherwise the server's loop is the main thread, orders are read by another, and the
+journal's drainer writes. A forking server of streams has a worker of its own (`forking`).
 """
 
 from __future__ import annotations
@@ -20,22 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from socketdeck import output
-from socketdeck.connections import Connection
+from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
 from socketdeck.hosts.worker_watch import (
-    DATAGRAMS,
-    ForkingTable,
     ForkingWatch,
     WireJournal,
     WireTally,
     WorkerTable,
     WorkerWatch,
-    opening,
 )
+from socketdeck.hosts.writer import Writer
 from socketdeck.managed import Plan, build_server
-from socketdeck.watch import failure_of
-
-PACKET_MAXIMUM_BYTES = 1 << 20
 
 
 class Worker:
@@ -46,10 +40,9 @@ class Worker:
         self._order = order
         self._plan = Plan(*order["plan"])
         self._forking = self._plan.concurrency == "forking"
-        self._writer = wire.Writer(end)
+        self._writer = Writer(end)
         self.journal = WireJournal(self._writer, direct=self._forking)
-        own = self._forking and self._plan.transport not in DATAGRAMS
-        self._table = (ForkingTable if own else WorkerTable)(self.journal)
+        self._table = WorkerTable(self.journal)
         self._tally = WireTally()
         self._server: Any = None
         self._stopping = False
@@ -66,7 +59,7 @@ class Worker:
             transport=self._plan.transport,
             generation=order["generation"],
             level=order["level"],
-            prefix=min(order["prefix"] or wire.PAYLOAD_BYTES, wire.PAYLOAD_BYTES),
+            prefix=order["prefix"],
             local=order["local"],
         )
         self.watch.journal = self.journal
@@ -93,6 +86,7 @@ class Worker:
         if not self._stopping:
             data = {"failure": failure, "handled": handled}
             self._tell(wire.ENDED, data)
+        self._tell(wire.SETTLED)
         self._wait_for_the_end()
 
     def _handle(self, requests: int) -> int:
@@ -120,53 +114,34 @@ class Worker:
     def _obey(self) -> None:
         """Take one packet of orders; the end of the wire ends the whole group of processes."""
         try:
-            packet = self._end.recv(PACKET_MAXIMUM_BYTES)
+            packet = self._end.recv(wire.ORDER_BYTES)
         except OSError:
             packet = b""
         if not packet:
             os.killpg(0, signal.SIGKILL)
-        for name, *details in wire.decode(packet):
-            self._carry_out(name, details)
+        name, *details = wire.unpack_order(packet)
+        self._carry_out(name, details)
 
     def _carry_out(self, name: str, details: list[Any]) -> None:
         if name == "stop_accepting":
             self._stopping = True
             if self._forking:
                 self._server.accept_no_more()
-                self._tell_who_is_served()
+                self._tell(wire.SETTLED)
             else:
                 self._server.request_shutdown()
         elif name == "close":
             key, how = details
             with contextlib.suppress(Exception):
-                self._close(self._table.get(key), how)
+                self._table.get(key).close(how)
         elif name == "close_all":
             for connection in self._table.open():
-                self._close(connection, "close")
+                connection.close()
         elif name == "quit":
-            if self._forking:
-                for pid in self._server.child_pids:  # what they have to say is said at their end
-                    os.waitpid(pid, 0)
             self.journal.flush()
             os._exit(0)
 
-    def _tell_who_is_served(self) -> None:
-        """Children tell of their connections late, and a stop must know of all that are open."""
-        if self._plan.transport not in DATAGRAMS:
-            for connection in self._table.open():
-                data = {**opening(connection), "pid": connection.pid, "thread": "MainThread"}
-                self.journal.record(connection.origin, "connection.opened", data)
-        self._tell(wire.STOPPED, None)
-
-    def _close(self, connection: Connection, how: str) -> None:
-        own = self._forking and self._plan.transport not in DATAGRAMS
-        if own and connection.pid not in (None, os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(connection.pid or 0, signal.SIGUSR1 if how == "reset" else signal.SIGTERM)
-        else:
-            connection.close(how)
-
-    def _tell(self, kind: str, data: Any) -> None:
+    def _tell(self, kind: str, data: Any = None) -> None:
         self.journal.flush()
         with contextlib.suppress(ConnectionError):
             self._writer.write([[kind, 0, None, data]])
@@ -200,14 +175,14 @@ def main(arguments: list[str]) -> None:
     listening = socket.socket(fileno=int(arguments[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        (order,) = wire.decode(end.recv(PACKET_MAXIMUM_BYTES))
-    except (OSError, ValueError):
+        _, order = wire.unpack_order(end.recv(wire.ORDER_BYTES))
+    except (OSError, ValueError, EOFError):
         return  # the panel went before it said what to do
-    core = order[1].get("core")
+    core = order["core"]
     if core is not None and hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {core})
-    worker = Worker(end, order[1])
+    worker = Worker(end, order)
     try:
         worker.open(listening)
     except BaseException as error:

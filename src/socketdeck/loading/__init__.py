@@ -17,9 +17,11 @@ reason `resolution` and what it stands on import what is large where they use it
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
+    from typing import Any
+
     from socketdeck.loading.checking import check, listing
     from socketdeck.loading.description import FileFailure, HandlerDescription, Listing
     from socketdeck.loading.fitting import field_errors

@@ -34,8 +34,8 @@ REMEMBERED_MAXIMUM = 1000
 _lock = threading.Lock()
 """Guards the two tables below; nothing else happens under it."""
 
-_imported: dict[tuple[Path, str], Fingerprint] = {}
-_listings: dict[Path, tuple[Fingerprint, float, Future[Listing]]] = {}
+_imported: dict[tuple[str, str], Fingerprint] = {}
+_listings: dict[str, tuple[Fingerprint, float, Future[Listing]]] = {}
 
 
 def ensure_imports(handler: str, folder: HandlersFolder | None) -> None:
@@ -98,7 +98,7 @@ def listing(folder: Path | None = None) -> Listing:
     same answer.
     """
     where = HandlersFolder(folder) if folder else None
-    key = where.path if where else Path()
+    key = where.path if where else ""
     fingerprint = where.fingerprint() if where else ()
     mine: Future[Listing] = Future()
     with _lock:

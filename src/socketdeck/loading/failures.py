@@ -11,7 +11,7 @@ MESSAGE_MAXIMUM_CHARACTERS = 500
 TRACEBACK_MAXIMUM_CHARACTERS = 16_384
 
 
-def explain(error: BaseException, subject: str, folder: Path | None) -> LoadError:
+def explain(error: BaseException, subject: str, folder: str | None) -> LoadError:
     """Why `subject`, a file or a package, cannot be imported.
 
     The traceback begins in the handlers folder: the import machinery above it is nobody's concern.
@@ -46,11 +46,11 @@ def _bounded(text: str) -> str:
     return "...\n" + text[-TRACEBACK_MAXIMUM_CHARACTERS:]
 
 
-def _inside(file: str, folder: Path | None) -> bool:
+def _inside(file: str, folder: str | None) -> bool:
     return folder is not None and Path(file).is_relative_to(folder)
 
 
-def _short(file: str, folder: Path | None) -> str:
+def _short(file: str, folder: str | None) -> str:
     if folder is not None and _inside(file, folder):
         return str(Path(file).relative_to(folder))
     return file

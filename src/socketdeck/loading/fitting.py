@@ -6,11 +6,13 @@ import sys
 import types
 from collections.abc import Mapping
 from socketserver import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
-from typing import TYPE_CHECKING, Any
 
 from socketdeck.errors import FieldError, InvalidDefinition
 
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
+    from typing import Any
+
     from pydantic import BaseModel, ValidationError
 
     from socketdeck.catalogue import Entry

@@ -18,17 +18,18 @@ What was tried and rejected:
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
-from pathlib import Path
 from types import CodeType, ModuleType
 
 from socketdeck.errors import LoadError
+
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODULES_MAXIMUM = 500
 """How many modules of a folder are looked at: a folder with more is something else's."""
@@ -54,7 +55,7 @@ class _FolderFinder:
     """
 
     def __init__(self) -> None:
-        self.where: tuple[Path, frozenset[str]] = (Path(), frozenset())
+        self.where: tuple[str, frozenset[str]] = ("", frozenset())
         self.found: set[str] = set()
 
     def find_spec(
@@ -63,17 +64,17 @@ class _FolderFinder:
         folder, names = self.where
         if fullname.partition(".")[0] not in names:
             return None
-        stem = Path(path[0] if path else folder, fullname.rpartition(".")[2])
-        for file, search in ((stem / "__init__.py", [str(stem)]), (_python_file(stem), None)):
-            if file.is_file():
-                self.found.add(fullname)
-                return importlib.util.spec_from_file_location(
-                    fullname,
-                    file,
-                    loader=_SourceLoader(fullname, str(file)),
-                    submodule_search_locations=search,
-                )
-        return None
+        stem = os.path.join(path[0] if path else folder, fullname.rpartition(".")[2])
+        file = _file_at(stem)
+        if file is None:
+            return None
+        self.found.add(fullname)
+        package = os.path.dirname(file) == stem
+        spec = ModuleSpec(fullname, _SourceLoader(fullname, file), origin=file, is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations = [stem]
+        return spec
 
 
 _FINDER = _FolderFinder()
@@ -85,23 +86,22 @@ class HandlersFolder:
     """A folder of users' modules. Holds nothing: each call looks at the disk."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        self.path = os.path.abspath(path)
 
-    def modules(self) -> dict[str, Path]:
+    def modules(self) -> dict[str, str]:
         """The modules by dotted name, with their files; what lies in a package comes after it."""
-        found: dict[str, Path] = {}
+        found: dict[str, str] = {}
         for root, folders, files in os.walk(self.path):
-            here = Path(root)
             folders[:] = sorted(
-                name for name in folders if Path(root, name, "__init__.py").is_file()
+                name for name in folders if os.path.isfile(os.path.join(root, name, "__init__.py"))
             )
-            prefix = here.relative_to(self.path).parts
+            prefix = tuple(root[len(self.path) :].split(os.sep)[1:])
             for name in sorted(files):
                 stem, suffix = os.path.splitext(name)
                 if suffix != ".py" or stem == "__main__" or (stem == "__init__" and not prefix):
                     continue
                 parts = prefix if stem == "__init__" else (*prefix, stem)
-                found[".".join(parts)] = here / name
+                found[".".join(parts)] = os.path.join(root, name)
                 if len(found) == MODULES_MAXIMUM:
                     return found
         return found
@@ -110,30 +110,31 @@ class HandlersFolder:
         """What changes when a module is added, edited or taken away."""
         stamps = []
         for file in self.modules().values():
-            with suppress(FileNotFoundError):
-                status = file.stat()
-                stamps.append((str(file), status.st_mtime_ns, status.st_size))
+            try:
+                status = os.stat(file)
+            except FileNotFoundError:
+                continue
+            stamps.append((file, status.st_mtime_ns, status.st_size))
         return tuple(stamps)
 
-    def file_of(self, module: str) -> Path:
+    def file_of(self, module: str) -> str:
         """The file of a module; `LoadError` where there is none, or its name cannot be used."""
         stem = self.path
         *packages, last = module.split(".")
         for package in packages:
-            stem /= package
-            if not (stem / "__init__.py").is_file():
+            stem = os.path.join(stem, package)
+            if not os.path.isfile(os.path.join(stem, "__init__.py")):
                 raise self._missing(module)
-        stem /= last
-        file = next((f for f in (stem / "__init__.py", _python_file(stem)) if f.is_file()), None)
+        file = _file_at(os.path.join(stem, last))
         if file is None:
             raise self._missing(module)
         if obstacle := self._obstacle(module):
             raise LoadError(obstacle)
         return file
 
-    def relative(self, file: Path) -> str:
+    def relative(self, file: str) -> str:
         """A file's name as people know it: from the folder on."""
-        return str(file.relative_to(self.path))
+        return os.path.relpath(file, self.path)
 
     def load(self, module: str) -> ModuleType:
         """Import a module anew; `LoadError` says why it could not be.
@@ -180,7 +181,8 @@ class HandlersFolder:
             owner = "an installed module"
         else:
             return None
-        file = name if (self.path / name / "__init__.py").is_file() else f"{name}.py"
+        package = os.path.isfile(os.path.join(self.path, name, "__init__.py"))
+        file = name if package else f"{name}.py"
         return f"{file} has the name of {owner} and would hide it; rename it"
 
     def _stands_elsewhere(self, name: str) -> bool:
@@ -198,7 +200,7 @@ class HandlersFolder:
         return False
 
     def _has(self, file: str | None) -> bool:
-        return file is not None and Path(file).absolute().is_relative_to(self.path)
+        return file is not None and os.path.abspath(file).startswith(os.path.join(self.path, ""))
 
 
 def prepare_folder(path: Path) -> None:
@@ -220,5 +222,9 @@ def _taken_out() -> dict[str, ModuleType]:
     return taken
 
 
-def _python_file(stem: Path) -> Path:
-    return stem.with_name(stem.name + ".py")
+def _file_at(stem: str) -> str | None:
+    """The file of the module whose path, but for what makes it a file's, is `stem`."""
+    for file in (os.path.join(stem, "__init__.py"), stem + ".py"):
+        if os.path.isfile(file):
+            return file
+    return None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from socketserver import BaseRequestHandler, BaseServer
-from typing import TYPE_CHECKING, Any
 
 from socketdeck.errors import LoadError
 from socketdeck.loading.fitting import Handler
 from socketdeck.loading.folder import HandlersFolder
 
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+    from typing import Any
 
     from socketdeck.catalogue import Entry
 

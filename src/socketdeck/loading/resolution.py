@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from socketserver import BaseRequestHandler
-from typing import Any
 
 from socketdeck.loading.fitting import fit
 from socketdeck.loading.folder import HandlersFolder
 from socketdeck.loading.reference import find
+
+TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 
 def resolve(

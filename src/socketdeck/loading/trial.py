@@ -101,7 +101,7 @@ class _Conversation:
     def hold(self, folder: HandlersFolder | None, tasks: list[Task]) -> None:
         """Send the tasks and take the answers, until all are there or the child is at its end."""
         job = {
-            "folder": str(folder.path) if folder else None,
+            "folder": folder.path if folder else None,
             "tasks": tasks,
             "seconds": IMPORT_SECONDS,
         }

@@ -1,0 +1,4 @@
+"""Which way data went, as taps, journal and wire number it."""
+
+IN = 0
+OUT = 1

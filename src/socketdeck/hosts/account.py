@@ -1,0 +1,214 @@
+"""`Account`: what a forked child knows of its connection and has not told yet.
+
+It is decided here what a packet says; nothing is sent. See `forked`.
+"""
+
+# ruff: noqa: UP031 - one call where f-strings make many, each of which a child pays with a page
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from time import time
+
+from socketdeck.hosts import wire
+from socketdeck.tap import whereabouts
+
+TYPE_CHECKING = False  # not from `typing`: see `forking`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Record = tuple[int, float, None, Any, int, Any]
+    """As in `journal`: number, time, origin, kind or direction, size, data or payload."""
+
+INBOX_RECORDS = 200_000
+FOLD_ABOVE_RECORDS = 512
+"""Both as in `journal`: what is more than that at a time is more than anybody reads."""
+
+
+class Account:
+    """What a child counts and records of its connection, until it is told.
+
+    It stands where taps and output expect a `connections.Connection`. Which number that has, and
+    why it ended, are for the panel to say.
+    """
+
+    __slots__ = (
+        "append",
+        "bytes_in",
+        "bytes_out",
+        "changed",
+        "client_address",
+        "control",
+        "credentials",
+        "elsewhere",
+        "handles",
+        "inbox",
+        "io_failed",
+        "ipv4",
+        "key",
+        "local",
+        "messages_in",
+        "messages_out",
+        "number",
+        "opened_at",
+        "opening_told",
+        "origin",
+        "peer_ended",
+        "pid",
+        "prefix",
+        "raised",
+        "recorded",
+        "reset",
+        "taken",
+        "told_to_end",
+        "touch",
+    )
+
+    def __init__(
+        self, *, ipv4: bool, recorded: bool, prefix: int, touch: Callable[[Account], None]
+    ) -> None:
+        self.ipv4 = ipv4
+        self.recorded = recorded
+        self.prefix = prefix
+        self.touch = touch
+        self.changed = True  # as far as taps are concerned: nobody is to be told before a nudge
+        self.bytes_in = self.bytes_out = self.messages_in = self.messages_out = 0
+        self.peer_ended = self.reset = self.io_failed = self.told_to_end = False
+        self.raised: str | None = None
+        self.handles = 1
+        self.elsewhere: Any = None
+        self.control = self
+        self.origin = None
+        self.inbox: deque[Record] = deque(maxlen=INBOX_RECORDS)
+        self.append = self.inbox.append
+        self.number = itertools.count().__next__
+        self.taken = 0
+        self.key = self.pid = 0
+        self.client_address: Any = None
+        self.opened_at = 0.0
+        self.local: Any = None
+        self.credentials: bytes | None = None
+        self.opening_told = False
+
+    def record(self, kind: str, data: dict[str, Any]) -> None:
+        """Something happened: an event."""
+        self.append((self.number(), time(), None, kind, 0, data))
+        if not self.changed:
+            self.changed = True
+            self.touch(self)
+
+    def ended(self, connection: Any) -> None:
+        """Its last socket is closed; but its handler goes on, and may say more."""
+
+    def detached(self, connection: Any, descriptor: int) -> None:
+        """Its handler goes on without our socket."""
+        self.elsewhere = whereabouts(descriptor)
+
+    def packets(self, ended: float | None = None) -> list[bytes]:
+        """What has not been told yet, as packets for the wire; `ended` is when, where it is all."""
+        self.changed = ended is not None
+        inbox = self.inbox
+        count = len(inbox)
+        self.taken += count
+        texts = []
+        if count > FOLD_ABOVE_RECORDS:
+            texts = _texts_folded([inbox.popleft() for _ in range(count)])
+            count = 0
+        while count:
+            count -= 1
+            record = inbox.popleft()
+            _, when, _, what, size, payload = record
+            if payload.__class__ is bytes:  # written out, since it is what there is most of
+                text = '[%d,%d,%d,"%s"]' % (when * 1e6, what, size, payload.hex())
+                texts.append(text)
+            else:
+                texts.append(_text_of(record))
+        packets = []
+        events = ",".join(texts)
+        if len(events) > wire.PACKET_BYTES:
+            *portions, events = _portions(texts)
+            packets = [self._packet(portion, None) for portion in portions]
+        packets.append(self._packet(events, ended))
+        return packets
+
+    def _packet(self, events: str, ended: float | None) -> bytes:
+        opening = end = "null"
+        if not self.opening_told:
+            self.opening_told = True
+            opening = "[%d,%d,%s]" % (self.pid, self.opened_at * 1e6, self._ends())
+        if ended is not None:
+            end = "[%d,%d,%d,%d,%d]" % (
+                self.reset,
+                self.io_failed,
+                self.peer_ended,
+                self.told_to_end,
+                self.number() - self.taken,
+            )
+        message = '[["%s",0,%d,[%d,%s,[%s],[%d,%d,%d,%d],%s]]]' % (
+            wire.LIVED,
+            self.key,
+            (ended or time()) * 1e6,
+            opening,
+            events,
+            self.bytes_in,
+            self.bytes_out,
+            self.messages_in,
+            self.messages_out,
+            end,
+        )
+        return message.encode("utf-8", "surrogatepass")
+
+    def _ends(self) -> str:
+        """Who is at both ends: client address, our own where it is not known, and credentials."""
+        if self.ipv4 and self.local is None:  # the commonest, and nothing in it to be escaped
+            return '["%s",%d],null,null' % self.client_address
+        addresses = [wire.plain_address(one) for one in (self.client_address, self.local)]
+        return wire.json_text([*addresses, self.credentials])[1:-1]
+
+
+def _text_of(record: Record) -> str:
+    """`[time, kind, data]`, or `[time, direction, length, payload]`."""
+    _, when, _, what, size, data = record
+    if what.__class__ is str:
+        return f'[{int(when * 1e6)},"{what}",{wire.json_text(data)}]'
+    return f"[{int(when * 1e6)},{what},{size},{wire.json_text(data)}]"
+
+
+def _texts_folded(records: list[Record]) -> list[str]:
+    """The same, with all data of a direction as one, `[..., count]`, where its first stood."""
+    lengths = [0, 0]
+    counts = [0, 0]
+    kept = []
+    for record in records:
+        what = record[3]
+        if what.__class__ is not str:
+            lengths[what] += record[4]
+            counts[what] += 1
+            if counts[what] > 1:
+                continue
+        kept.append(record)
+    texts = []
+    for record in kept:
+        what = record[3]
+        if what.__class__ is str:
+            texts.append(_text_of(record))
+        else:
+            text = _text_of((*record[:4], lengths[what], record[5]))
+            texts.append(f"{text[:-1]},{counts[what]}]")
+    return texts
+
+
+def _portions(texts: list[str]) -> list[str]:
+    """Events in portions that a packet holds, but for one that is larger by itself."""
+    portions = []
+    portion: list[str] = []
+    size = 0
+    for text in texts:
+        size += len(text) + 1
+        if portion and size > wire.PACKET_BYTES:
+            portions.append(",".join(portion))
+            portion, size = [], len(text) + 1
+        portion.append(text)
+    return [*portions, ",".join(portion)]

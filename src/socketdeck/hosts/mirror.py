@@ -1,0 +1,294 @@
+"""What the panel shows of a child process: its tables follow what the child says.
+
+Each of the child's connections has a `Connection` here like any other, whose far side is the child.
+`Mirror` is for a worker whose threads, or itself, serve; `ForkedMirror` for one that forks a child
+for each connection. A host's reading thread alone has them told; what comes of a batch of messages
+is given to the journal at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import struct
+import time
+from collections.abc import Callable
+from typing import Any
+
+from socketdeck.connections import Connection, Control, opening_of
+from socketdeck.hosts import wire
+from socketdeck.hosts.host import Run
+from socketdeck.journal import Draft, data_detail
+from socketdeck.peer import peer_text
+
+Take = Callable[[float, int, Any], None]
+"""Takes a message: its time, the child's number of its connection (0: none), its data."""
+
+
+class Mirror:
+    """Follows one run's child. `handling` is how many requests are in a handler."""
+
+    def __init__(self, run: Run, far_side: Control) -> None:
+        self._run = run
+        self._far_side = far_side
+        self._service = run.definition.name
+        self._recorded = run.definition.capture.level != "off"
+        self._connections: dict[int, Connection] = {}  # by the child's own numbers
+        self._drafts: list[Draft] = []
+        self._takes: dict[str, Take] = {
+            "connection.opened": self._opened,
+            "connection.closed": self._closed,
+            wire.COUNTED: self._counted,
+            wire.BEGUN: self._begun,
+            wire.FINISHED: self._finished,
+            wire.REAPED: self._reaped,
+            wire.LOST: self._lost,
+        }
+        self.source = "process"
+        self.handling = 0
+        self.ending: str | None = None
+        """Why all that is open was told to end, once it was."""
+
+    def take(self, kind: str, when: float, key: int | None, data: Any) -> None:
+        """One message of the child."""
+        take = self._takes.get(kind)
+        if take is not None:
+            take(when, key or 0, data)
+        else:
+            self._event(kind, when, self._connections.get(key or 0), data)
+
+    def publish(self) -> None:
+        """Give the events of what was taken their place; at level `off` there are none."""
+        drafts, self._drafts = self._drafts, []
+        if drafts and self._recorded:
+            self._run.table.journal.publish(drafts)
+        self._run.tally.tell_idle()
+
+    def end_all(self, reason: str) -> None:
+        """The child is gone, and with it all its connections."""
+        now = time.time()
+        for connection in list(self._connections.values()):
+            self._end(connection, reason, now)
+        self.handling = 0
+        self.publish()
+
+    # -- connections --------------------------------------------------------------------------
+
+    def _show(
+        self,
+        key: int,
+        opened_at: float,
+        client_address: Any,
+        local: str | None,
+        credentials: tuple[int, int, int] | None,
+    ) -> Connection:
+        """A connection here for one of the child's."""
+        run = self._run
+        connection = Connection(
+            run.table,
+            run.tally,
+            self._service,
+            run.listener.address.transport,
+            run.generation,
+            wire.address_of(client_address),
+            self._far_side,
+            run.definition.capture.bytes,
+        )
+        connection.worker_key = key
+        connection.opened_at = connection.last_activity = opened_at
+        connection.local = local
+        connection.peer_credentials = credentials
+        self._connections[key] = connection
+        run.table.show(connection)
+        self._draft(opened_at, connection, "connection.opened", opening_of(connection))
+        return connection
+
+    def _end(self, connection: Connection, reason: str | None, when: float) -> None:
+        """It ended at `when`, by our own wish or else for this reason; `None`: what it shows."""
+        assert connection.worker_key is not None
+        self._connections.pop(connection.worker_key, None)
+        ending = self._run.table.hide(connection, connection.wish or reason, when)
+        if ending is not None:
+            self._draft(when, connection, "connection.closed", ending)
+
+    def _draft(
+        self, when: float, connection: Connection | None, kind: str, data: dict[str, Any]
+    ) -> None:
+        number = connection.id if connection is not None else None
+        self._drafts.append(Draft(when, self._service, number, kind, data))
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def _opened(self, when: float, key: int, data: Any) -> None:
+        credentials = data["peer_credentials"]
+        connection = self._show(
+            key,
+            data["opened_at"],
+            data["client_address"],
+            data["local"],
+            tuple(credentials) if credentials is not None else None,
+        )
+        connection.pid = data["pid"]
+
+    def _closed(self, when: float, key: int, data: Any) -> None:
+        """The child said so, having told of all it counted."""
+        connection = self._connections.get(key)
+        if connection is not None:
+            if data["reason"] == "killed":  # perhaps with all others, before it was known here
+                connection.wish = connection.wish or self.ending
+            self._end(connection, data["reason"], when)
+
+    def _counted(self, when: float, key: int, data: Any) -> None:
+        connection = self._connections.get(key)
+        if connection is not None:
+            connection.add_counted(data, when)
+
+    def _begun(self, when: float, key: int, data: Any) -> None:
+        self.handling += 1
+        connection = self._connections.get(key)
+        if connection is not None:
+            connection.thread, connection.pid = data["thread"], data["pid"]
+            connection.handling_since = _monotonic_of(when)
+
+    def _finished(self, when: float, key: int, data: Any) -> None:
+        self.handling = max(0, self.handling - 1)
+        connection = self._connections.get(key)
+        if connection is not None and connection.handling_since is not None:
+            self._run.tally.handled(_monotonic_of(when) - connection.handling_since)
+            connection.handling_since = None
+
+    def _reaped(self, when: float, key: int, data: Any) -> None:
+        """A forked child that handled a datagram is gone, and could not tell its end."""
+        self._finished(when, key, None)
+        self._event("connection.error", when, self._connections.get(key), _loss_of(data))
+
+    def _lost(self, when: float, key: int, data: Any) -> None:
+        self.publish()
+        self._run.table.journal.publish_loss(data["count"], self.source)
+
+    def _event(self, kind: str, when: float, connection: Connection | None, data: Any) -> None:
+        tally = self._run.tally
+        if kind == "connection.data":
+            data["data"] = wire.payload(data["data"])
+        elif kind == "connection.error":
+            if connection is not None:
+                connection.error = data
+            with tally.lock:
+                tally.errors += 1
+        elif kind == "connection.rejected":
+            with tally.lock:
+                tally.rejected += 1
+        self._draft(when, connection, kind, data)
+
+
+class ForkedMirror(Mirror):
+    """Of a worker that forks a child for each stream connection: what each child says of its own.
+
+    Their times are in microseconds. The panel knows what the worker listens on as `local`; where
+    that is every address, each child says which it was.
+    """
+
+    def __init__(self, run: Run, far_side: Control, local: str | None) -> None:
+        super().__init__(run, far_side)
+        self._local = local
+        self._takes = {
+            wire.LIVED: self._lived,
+            wire.REAPED: self._reaped,
+            wire.LOST: self._lost,
+        }
+
+    def _lived(self, when: float, key: int, data: Any) -> None:
+        moment, opening, events, counted, end = data
+        when = moment / 1e6
+        connection = self._connections.get(key)
+        if connection is None:
+            if opening is None:
+                return
+            connection = self._open(key, opening)
+        for moment, what, *details in events:
+            at = moment / 1e6
+            if what.__class__ is str:
+                self._event(what, at, connection, *details)
+            else:
+                length, digits, *count = details
+                detail = data_detail(what, length, wire.payload(digits), *count)
+                self._draft(at, connection, "connection.data", detail)
+        _count_to(connection, counted)
+        if end is None:
+            connection.settle(when)
+            return
+        *marks, told_to_end, lost = end
+        connection.reset, connection.io_failed, connection.peer_ended = map(bool, marks)
+        # Where it ended before it was told to, its own cause came first.
+        connection.wish = (connection.wish or self.ending) if told_to_end else None
+        self._leave(connection, None, when)
+        if lost:
+            self._lost(when, key, {"count": lost})
+
+    def _reaped(self, when: float, key: int, data: Any) -> None:
+        """A child is gone that did not say so: what it left unsaid is said for it."""
+        connection = self._connections.get(key)
+        if connection is None:
+            connection = self._open(key, data["opening"])
+        status = data["status"]
+        if status in (-signal.SIGTERM, -signal.SIGUSR1):  # of a program in the child's place
+            connection.wish = connection.wish or self.ending
+        if data["failure"] is not None:
+            self._event("connection.error", when, connection, data["failure"])
+        elif connection.wish is None and connection.error is None:
+            loss = _loss_of({"pid": connection.pid, "status": status})
+            self._event("connection.error", when, connection, loss)
+        reason = "child_signalled" if status is not None and status < 0 else "child_exited"
+        self._leave(connection, None if status is None else reason, when)
+
+    def _open(self, key: int, opening: Any) -> Connection:
+        """It is in its handler already."""
+        pid, moment, client_address, local, credentials = opening
+        opened_at = moment / 1e6
+        connection = self._show(
+            key,
+            opened_at,
+            client_address,
+            self._local or peer_text(wire.address_of(local)),
+            struct.unpack("3i", bytes.fromhex(credentials)) if credentials else None,
+        )
+        connection.pid, connection.thread = pid, "MainThread"
+        connection.handling_since = _monotonic_of(opened_at)
+        self.handling += 1
+        return connection
+
+    def _leave(self, connection: Connection, reason: str | None, when: float) -> None:
+        self.handling -= 1
+        connection.handling_since = None
+        self._run.tally.handled(max(0.0, when - connection.opened_at))
+        self._end(connection, reason, when)
+
+
+def _count_to(connection: Connection, totals: list[int]) -> None:
+    """What was counted in all; it is accounted for when the connection is settled or hidden."""
+    (
+        connection.bytes_in,
+        connection.bytes_out,
+        connection.messages_in,
+        connection.messages_out,
+    ) = totals
+
+
+def _monotonic_of(when: float) -> float:
+    return time.monotonic() - max(0.0, time.time() - when)
+
+
+def _loss_of(data: dict[str, Any]) -> dict[str, Any]:
+    """A failure: the child process ended in its handler."""
+    pid, status = data["pid"], data["status"]
+    message = f"the child process {pid} left with status {status}"
+    if status < 0:
+        message = f"the child process {pid} was ended by {signal_name(-status)} in its handler"
+    return {"type": "ChildEnded", "message": message, "traceback": None}
+
+
+def signal_name(number: int) -> str:
+    """As in signal(7), where it has a name at all."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
