@@ -6,6 +6,10 @@ PYTHON := .venv/bin/python
 # Node may have been installed there, where the machine's own is missing or too old.
 WITH_NODE := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
+# What touches the hot path, once more with Python's in place of the one in C.
+PURE_TESTS = tests/unit/test_journal.py tests/unit/test_forked_account.py \
+	tests/engine/test_tap.py tests/engine/test_watch.py tests/engine/test_forking.py
+
 JS_TESTS = $(shell find tests/js -name '*.test.js' 2>/dev/null)
 
 help: ## list the targets
@@ -19,6 +23,7 @@ test: ## run all tests
 	@setup/prepare tests
 	$(if $(JS_TESTS),$(WITH_NODE) node --test $(JS_TESTS))
 	$(WITH_NODE) SOCKETDECK_BROWSER="$$(cat .cache/browser)" $(PYTHON) -m pytest $(ARGS)
+	$(if $(ARGS),,SOCKETDECK_PURE=1 $(PYTHON) -m pytest -q $(PURE_TESTS))
 
 lint: ## check style and types: ruff, mypy, tsc
 	@setup/prepare lint
@@ -38,5 +43,6 @@ bench: ## measure against stock socketserver
 
 clean: ## remove what the set-up and the tests made; the panel's data stay
 	rm -rf .venv .cache node_modules static/vendor
+	rm -f src/socketdeck/hot/_native.*so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 
-from setup import browser, environment, frontend, tools
+from setup import browser, environment, frontend, native, tools
 from setup.paths import ROOT
 from setup.system import SetupFailed, say
 
@@ -12,11 +12,13 @@ from setup.system import SetupFailed, say
 def bring_panel() -> None:
     environment.bring_environment("runtime")
     frontend.bring_vendor()
+    native.bring_native(install=False)
 
 
 def bring_tests() -> None:
     bring_lint()
     frontend.bring_vendor()
+    native.bring_native(install=True)
     tools.bring_test_clients()
     browser.bring_browser()
 
@@ -27,8 +29,9 @@ def bring_lint() -> None:
 
 
 def bring_bench() -> None:
-    bring_panel()
     tools.bring_compiler()
+    native.bring_native(install=True)
+    bring_panel()
 
 
 PURPOSES = {

@@ -15,13 +15,13 @@ LENGTH_BYTES = 64
 
 def _offer(journal: Journal, origin: Origin, rate: float, until: float) -> int:
     """Records data events as a tap does, `rate` a second (0: without a pause); how many it was."""
-    append, number, now = journal.append, journal.number, time.time
+    data = journal.inbox.data
     offered = 0
     began = time.monotonic()
     while (moment := time.monotonic()) < until:
         due = int((moment - began) * rate) - offered if rate else 1000
         for _ in range(due):
-            append((number(), now(), origin, IN, LENGTH_BYTES, None))
+            data(origin, IN, LENGTH_BYTES, None)
         offered += due
         if journal.asleep:
             journal.wake()

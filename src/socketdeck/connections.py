@@ -4,10 +4,8 @@ A stream connection is one accepted socket; for datagrams a *flow* stands in its
 service and one peer exchange until idle.
 
 Who writes what: the four counters and the marks of the peer's end are written by the taps alone, on
-whatever thread calls the socket. `counter += n` on a slot is safe there without a lock: CPython
-(3.10 to 3.14, with its interpreter lock) switches threads at calls and backward jumps only, and
-there is neither between the load and the store. All else of a connection is written under the lock
-of its service's `Tally`, which also guards the totals.
+whatever thread calls the socket (`hot.counts` says why that is safe). All else of a connection is
+written under the lock of its service's `Tally`, which also guards the totals.
 
 The views of `status` are imported where they are made: a child process that forks for each
 connection never shows any, and each megabyte that it does not load makes its forks quicker.
@@ -23,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socketdeck.errors import UnknownConnection, Unsupported
+from socketdeck.hot import Counts
 from socketdeck.journal import Journal, Origin
 from socketdeck.peer import peer_text
 from socketdeck.tally import Tally
@@ -49,15 +48,11 @@ class Control(Protocol):
         """What the kernel says of it now, where it can be asked: the fields of `status.Kernel`."""
 
 
-class Connection:
+class Connection(Counts):
     """One stream connection or datagram flow: made at accept, shown once the server takes it."""
 
     __slots__ = (
         "__weakref__",
-        "append",
-        "bytes_in",
-        "bytes_out",
-        "changed",
         "client_address",
         "close_reason",
         "closed_at",
@@ -71,15 +66,9 @@ class Connection:
         "io_failed",
         "last_activity",
         "local",
-        "messages_in",
-        "messages_out",
-        "number",
         "opened_at",
-        "origin",
         "peer_credentials",
-        "peer_ended",
         "pid",
-        "prefix",
         "recorded",
         "reset",
         "service",
@@ -88,7 +77,6 @@ class Connection:
         "table",
         "tally",
         "thread",
-        "touch",
         "transport",
         "wish",
         "worker_key",
@@ -107,7 +95,8 @@ class Connection:
     ) -> None:
         journal = table.journal
         self.id = table.next_id()
-        self.origin: Origin = (service, self.id)
+        origin: Origin = (service, self.id)
+        super().__init__(journal.inbox, origin, journal.touch, prefix)
         self.service = service
         self.transport = transport
         self.generation = generation
@@ -115,20 +104,13 @@ class Connection:
         self.control = control
         self.table = table
         self.tally = tally
-        self.prefix = prefix
         self.recorded = True  # whether the journal is told of it: not at level `off`
-        # What the hot path needs is one attribute away.
-        self.append = journal.append
-        self.number = journal.number
-        self.touch = journal.touch
-        self.changed = False
-        self.bytes_in = self.bytes_out = self.messages_in = self.messages_out = 0
         self.settled = (0, 0, 0, 0)
         self.opened_at = self.last_activity = time.time()
         self.closed_at: float | None = None
         self.close_reason: str | None = None
         self.wish: str | None = None  # why we ended it, where we did
-        self.reset = self.peer_ended = self.io_failed = False
+        self.reset = self.io_failed = False
         self.error: dict[str, Any] | None = None  # the fields of `status.Failure`
         self.handles = 1  # sockets that share it: the accepted one and its dups
         self.socket: Callable[[], Any] | None = None  # a weak reference

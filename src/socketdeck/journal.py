@@ -1,23 +1,18 @@
 """The journal: what happened, in one order.
 
-The road is one way. Whoever sees something (a tapped socket, a service) appends a small tuple to
-the *inbox* and goes on: no lock, no format, no I/O. Each record takes its number from the source's
-own counter at birth. One *drainer* thread takes the inbox in pieces, puts each piece in the order
-of birth, folds what is too much to tell singly, gives every event its place in the one order
-(`seq`), keeps the last ones in a *ring* and hands each batch to the subscribers.
-
-Why a number at birth: the inbox is a `deque` with a bound and drops its oldest records in silence.
-What was lost is nevertheless known to the last one: the highest number seen, plus one, less what
-was drained. A record whose number was taken but that is not appended yet would count as lost for a
-moment; so a loss is only told once it has stood for `LOSS_STANDS_SECONDS`.
+The road is one way. Whoever sees something (a tapped socket, a service) puts a small record into
+the *inbox* (`hot.Inbox`) and goes on: no lock, no format, no I/O. One *drainer* thread takes the
+inbox in pieces, in the order of birth and folded where that is too much to tell singly, gives every
+event its place in the one order (`seq`), keeps the last ones in a *ring* and hands each batch to
+the subscribers. What the inbox lost for want of room it knows, and is told to the last one.
 
 Why the drainer is not told of each record: a wake-up for each would cost more than the record. It
 sleeps only when all is quiet; the first record after that wakes it (`asleep`), after which it comes
 by itself every `WINDOW_SECONDS` until it has found nothing twice.
 
-Who owns what: the inbox and the list of changed counters are appended to by any thread (both are
-deques, whose `append` is atomic) and taken from under `_draining` only, as are the ring and `seq`.
-A subscription's queue is guarded by its own condition.
+Who owns what: the inbox and the list of changed counters are appended to by any thread (each append
+is atomic) and taken from under `_draining` only, as are the ring and `seq`. A subscription's queue
+is guarded by its own condition.
 """
 
 from __future__ import annotations
@@ -29,10 +24,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from socketdeck.direction import IN as IN
 from socketdeck.direction import OUT as OUT
+from socketdeck.hot import Inbox
+
+if TYPE_CHECKING:
+    from socketdeck.hot.inbox import Record
 
 WINDOW_SECONDS = 0.05
 """One frame of a live page: later would be seen, sooner would cost a wake-up for nothing."""
@@ -47,8 +46,6 @@ FOLD_ABOVE_RECORDS = 512
 RING_EVENTS = 50_000
 RING_BYTES = 32 << 20
 SUBSCRIPTION_BYTES = 64 << 20
-LOSS_STANDS_SECONDS = 1.0
-
 _DIRECTIONS = ("in", "out")
 _EVENT_OVERHEAD_BYTES = 300
 
@@ -198,19 +195,14 @@ class Journal:
         self.source = source
         self.asleep = False
         """Whether the drainer must be woken; read by taps, written by the drainer and `wake`."""
-        self._inbox: deque[tuple[Any, ...]] = deque(maxlen=inbox)
+        self.inbox = Inbox(inbox)
         self._changed: deque[Changed] = deque()
-        self.number = itertools.count().__next__
-        self.append = self._inbox.append
         self._window = window
         self._draining = threading.RLock()
         self._next_seq = first_seq
         self._ring: deque[Event] = deque()
         self._ring_bytes = 0
-        self._highest = -1
-        self._drained = 0
         self.dropped = 0
-        self._missing: deque[tuple[float, int]] = deque()
         self._subscriptions: tuple[Subscription, ...] = ()  # replaced whole, under _draining
         self._awake = threading.Event()
         self._closing = False
@@ -233,7 +225,7 @@ class Journal:
 
     def record(self, origin: Origin, kind: str, data: dict[str, Any]) -> None:
         """The same, for a caller that has its origin at hand."""
-        self.append((self.number(), time.time(), origin, kind, 0, data))
+        self.inbox.record(origin, kind, data)
         if self.asleep or self._drainer is None:
             self.wake()
 
@@ -309,7 +301,7 @@ class Journal:
             drainer.join(timeout=5)
         self.flush()
         with self._draining:
-            self._settle_loss(time.monotonic(), final=True)
+            self._tell_lost(last=True)
         for subscription in self._subscriptions:
             subscription.close()
 
@@ -326,11 +318,11 @@ class Journal:
                 continue
             empty_looks = 0 if found else empty_looks + 1
             self._awake.clear()
-            if empty_looks < 2 or self._missing:
+            if empty_looks < 2 or self.inbox.missing:
                 time.sleep(self._window)
                 continue
             self.asleep = True
-            if self._inbox or self._changed or self._closing:
+            if len(self.inbox) or self._changed or self._closing:
                 self.asleep = False
                 continue
             self._awake.wait()
@@ -339,18 +331,10 @@ class Journal:
     def _drain_piece(self) -> int:
         """Drain up to `PIECE_RECORDS`; returns how many records and changes there were."""
         found = self._settle_changed()
-        inbox = self._inbox
-        was_full = len(inbox) == inbox.maxlen
-        count = min(len(inbox), PIECE_RECORDS)
-        records = [inbox.popleft() for _ in range(count)]
+        count, records = self.inbox.take(PIECE_RECORDS, FOLD_ABOVE_RECORDS)
         if records:
-            records.sort(key=_number_of)
-            self._drained += count
-            self._highest = max(self._highest, records[-1][0])
-            self._publish(folded(records) if count > FOLD_ABOVE_RECORDS else map(_draft, records))
-        # The inbox may have been full for a moment only, between two looks at its length.
-        if was_full or self._missing or self._highest >= self._drained + self.dropped:
-            self._settle_loss(time.monotonic())
+            self._publish(map(_draft, records))
+        self._tell_lost()
         return found + count
 
     def _settle_changed(self) -> int:
@@ -362,15 +346,9 @@ class Journal:
                 changed.popleft().settle(now)
         return count
 
-    def _settle_loss(self, now: float, *, final: bool = False) -> None:
-        """Tell of what has been missing for a while: the least that was missing all that time."""
-        missing = self._highest + 1 - self._drained - self.dropped
-        self._missing.append((now, missing))
-        if not final and now - self._missing[0][0] < LOSS_STANDS_SECONDS:
-            return
-        lost = missing if final else min(count for _, count in self._missing)
-        self._missing.clear()
-        if lost > 0:
+    def _tell_lost(self, *, last: bool = False) -> None:
+        lost = self.inbox.take_lost(last=last)
+        if lost:
             self.dropped += lost
             self._tell_loss(lost, self.source)
 
@@ -403,21 +381,18 @@ class Journal:
             self._subscriptions = tuple(kept for kept in self._subscriptions if kept is not gone)
 
 
-def _number_of(record: tuple[Any, ...]) -> int:
-    return record[0]  # type: ignore[no-any-return]
-
-
 def _weight(event: Event) -> int:
     payload = event.data.get("data")
     text = event.data.get("text")
     return _EVENT_OVERHEAD_BYTES + (len(payload) if payload else 0) + (len(text) if text else 0)
 
 
-def _draft(record: tuple[Any, ...]) -> Draft:
-    _, when, (service, connection), what, size, payload = record
+def _draft(record: Record) -> Draft:
+    when, (service, connection), what, size, payload, count = record
     if what.__class__ is str:
         return Draft(when, service, connection, what, payload)
-    return Draft(when, service, connection, "connection.data", data_detail(what, size, payload))
+    detail = data_detail(what, size, payload, count)
+    return Draft(when, service, connection, "connection.data", detail)
 
 
 def data_detail(
@@ -433,31 +408,3 @@ def data_detail(
     if count > 1:
         detail["count"] = count
     return detail
-
-
-def folded(records: Iterable[tuple[Any, ...]]) -> list[Draft]:
-    """Records as drafts, all data of one connection and direction as one, where its first stood.
-
-    A fold has the summed length, the count, and the first record's bytes.
-    """
-    order: list[Any] = []
-    folds: dict[tuple[Origin, int], list[Any]] = {}
-    for record in records:
-        _, when, origin, what, size, payload = record
-        if what.__class__ is str:
-            order.append(Draft(when, origin[0], origin[1], what, payload))
-            continue
-        fold = folds.get((origin, what))
-        if fold is None:
-            folds[origin, what] = fold = [when, origin, what, size, payload, 1]
-            order.append(fold)
-        else:
-            fold[3] += size
-            fold[5] += 1
-    return [item if item.__class__ is Draft else _fold_draft(item) for item in order]
-
-
-def _fold_draft(fold: list[Any]) -> Draft:
-    when, (service, connection), what, size, payload, count = fold
-    detail = data_detail(what, size, payload, count)
-    return Draft(when, service, connection, "connection.data", detail)

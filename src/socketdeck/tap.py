@@ -120,7 +120,7 @@ class CountingSocket(TappedSocket):
     """All methods that move data, for the levels that look at it: what they share.
 
     The four that handlers live in, `recv`, `recv_into`, `send` and `sendall`, are each level's own
-    (`tap_levels`).
+    (`hot`), and come here for the rarer ways to call them.
     """
 
     __slots__ = ()
@@ -154,6 +154,19 @@ class CountingSocket(TappedSocket):
             raise
         self._read(data, bufsize, flags)
         return data
+
+    def _recv_into_with_flags(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        try:
+            length = socket.socket.recv_into(self, buffer, nbytes, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
+        if length:
+            if not flags & socket.MSG_PEEK:
+                self._received(length, buffer)
+        elif len(buffer):
+            self._ending()
+        return length
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         try:
@@ -201,6 +214,13 @@ class CountingSocket(TappedSocket):
             self._ending()
 
     # -- out ----------------------------------------------------------------------------------
+
+    def _sendall_nothing(self, data: Any, flags: int) -> None:
+        try:
+            socket.socket.sendall(self, data, flags)
+        except OSError as error:
+            self._failed(error)
+            raise
 
     def sendto(self, data: Any, *rest: Any) -> int:
         try:

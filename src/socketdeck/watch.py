@@ -152,7 +152,7 @@ class Watch:
         level = self.level
         if level in ("events", "payload"):
             seen = kept(data, length, self.prefix) if level == "payload" else None
-            flow.append((flow.number(), time.time(), flow.origin, direction, length, seen))
+            flow.inbox.data(flow.origin, direction, length, seen)
 
     def forget(self, flow: Connection, reason: str) -> None:
         """End a flow; the peer's next datagram opens another."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import socketdeck.journal
 from socketdeck.journal import (
@@ -24,12 +21,13 @@ from socketdeck.journal import (
     Journal,
     Subscription,
     event_as_json,
-    folded,
 )
 
 DEADLINE_SECONDS = 10.0
 
 Make = Callable[..., Journal]
+
+ORIGINS = [("service", connection) for connection in range(FOLD_ABOVE_RECORDS)]
 
 
 @pytest.fixture
@@ -53,8 +51,7 @@ def journal(make: Make) -> Journal:
 
 def data(journal: Journal, length: int, direction: int = IN, connection: int = 1) -> None:
     """What a tap records of one message."""
-    origin = ("service", connection)
-    journal.append((journal.number(), time.time(), origin, direction, length, b"x" * length))
+    journal.inbox.data(ORIGINS[connection], direction, length, b"x" * length)
 
 
 def all_of(subscription: Subscription) -> list[Event]:
@@ -127,14 +124,6 @@ def test_each_threads_events_keep_their_order(journal: Journal) -> None:
         assert numbers == list(range(500))
 
 
-def test_what_was_born_first_comes_first_however_late_it_is_told(journal: Journal) -> None:
-    early, late = journal.number(), journal.number()
-    for number, kind in ((late, "late"), (early, "early")):
-        journal.append((number, time.time(), (None, None), kind, 0, {}))
-    journal.flush()
-    assert [event.kind for event in journal.recent()] == ["early", "late"]
-
-
 def test_another_sources_events_come_behind_what_was_told_before(journal: Journal) -> None:
     journal.emit("first")
     journal.publish([Draft(1.0, "child", 5, "second", {}), Draft(2.0, "child", 5, "third", {})])
@@ -150,59 +139,6 @@ def test_another_sources_events_come_behind_what_was_told_before(journal: Journa
 
 
 # -- folding --------------------------------------------------------------------------------------
-
-ORIGINS = st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 3))
-DATA = st.tuples(
-    st.just(0.0), ORIGINS, st.sampled_from([IN, OUT]), st.integers(1, 9_999), st.binary(max_size=3)
-)
-TOLD: st.SearchStrategy[Any] = st.tuples(
-    st.just(0.0), ORIGINS, st.sampled_from(["x", "y"]), st.just(0), st.just({})
-)
-RECORDS = st.lists(st.one_of(DATA, DATA, TOLD), max_size=60).map(
-    lambda rows: [(number, *row) for number, row in enumerate(rows)]
-)
-
-
-@given(RECORDS)
-def test_folding_keeps_sums_and_counts(records: list[Any]) -> None:
-    lengths: Counter[Any] = Counter()
-    counts: Counter[Any] = Counter()
-    for _, _, origin, what, size, _ in records:
-        if what in (IN, OUT):
-            key = (*origin, ("in", "out")[what])
-            lengths[key] += size
-            counts[key] += 1
-    folds = [draft for draft in folded(records) if draft.kind == "connection.data"]
-    assert len(folds) == len(lengths)
-    for draft in folds:
-        key = (draft.service, draft.connection, draft.data["direction"])
-        assert draft.data["length"] == lengths[key]
-        assert draft.data.get("count", 1) == counts[key]
-
-
-@given(RECORDS)
-def test_folding_keeps_what_is_no_data_in_its_order(records: list[Any]) -> None:
-    told = [(*origin, what) for _, _, origin, what, _, _ in records if isinstance(what, str)]
-    drafts = folded(records)
-    assert told == [
-        (draft.service, draft.connection, draft.kind)
-        for draft in drafts
-        if draft.kind != "connection.data"
-    ]
-
-
-@given(RECORDS)
-def test_a_fold_stands_where_its_first_stood_with_its_first_bytes(records: list[Any]) -> None:
-    firsts: dict[Any, Any] = {}
-    for _, _, origin, what, _, payload in records:
-        key = (*origin, what, payload) if isinstance(what, str) else (*origin, what)
-        if isinstance(what, str):
-            firsts[len(firsts), "told"] = None
-        elif key not in firsts:
-            firsts[key] = payload
-    payloads = [payload for payload in firsts.values() if payload is not None]
-    found = [draft.data["data"] for draft in folded(records) if draft.kind == "connection.data"]
-    assert found == payloads
 
 
 @pytest.mark.parametrize("count", [1, FOLD_ABOVE_RECORDS, FOLD_ABOVE_RECORDS + 1])
@@ -277,37 +213,6 @@ def test_a_loss_is_told_while_the_journal_goes_on(make: Make) -> None:
     journal.emit("audit")
     events += subscription.take(DEADLINE_SECONDS)
     assert accounted(events) == 26
-
-
-def test_a_loss_is_told_though_the_inbox_had_room_again_when_it_was_looked_at(make: Make) -> None:
-    journal = make(inbox=10)
-    subscription = journal.subscribe("reader")
-    with drainer_held_up(journal):
-        for _ in range(4):
-            journal.number()  # as one who was pushed out of the inbox before it was looked at
-        journal.emit("audit")
-    events: list[Event] = []
-    while len(events) < 2:
-        batch = subscription.take(DEADLINE_SECONDS)
-        assert batch, "nothing was told of the loss"
-        events += batch
-    assert [event.kind for event in events] == ["audit", "events.dropped"]
-    assert events[1].data["count"] == 4
-
-
-def test_a_number_on_its_way_is_no_loss(make: Make) -> None:
-    journal = make(inbox=4)
-    subscription = journal.subscribe("reader")
-    taken = journal.number()
-    with drainer_held_up(journal):
-        for _ in range(4):
-            journal.emit("audit")
-    journal.flush()
-    journal.append((taken, time.time(), (None, None), "late", 0, {}))
-    journal.close()
-    events = all_of(subscription)
-    assert [event.kind for event in events] == ["audit"] * 4 + ["late"]
-    assert journal.dropped == 0
 
 
 def test_no_event_is_unaccounted_for_when_many_threads_flood_a_small_inbox(make: Make) -> None:

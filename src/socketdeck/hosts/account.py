@@ -7,11 +7,10 @@ It is decided here what a packet says; nothing is sent. See `forked`.
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
 from time import time
 
 from socketdeck.hosts import wire
+from socketdeck.hot import Counts, Inbox
 from socketdeck.tap import whereabouts
 
 TYPE_CHECKING = False  # not from `typing`: see `forking`
@@ -19,15 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Record = tuple[int, float, None, Any, int, Any]
-    """As in `journal`: number, time, origin, kind or direction, size, data or payload."""
+    from socketdeck.hot.inbox import Record
 
 INBOX_RECORDS = 200_000
 FOLD_ABOVE_RECORDS = 512
 """Both as in `journal`: what is more than that at a time is more than anybody reads."""
 
 
-class Account:
+class Account(Counts):
     """What a child counts and records of its connection, until it is told.
 
     It stands where taps and output expect a `connections.Connection`. Which number that has, and
@@ -35,56 +33,36 @@ class Account:
     """
 
     __slots__ = (
-        "append",
-        "bytes_in",
-        "bytes_out",
-        "changed",
         "client_address",
         "control",
         "credentials",
         "elsewhere",
         "handles",
-        "inbox",
         "io_failed",
         "ipv4",
         "key",
         "local",
-        "messages_in",
-        "messages_out",
-        "number",
         "opened_at",
         "opening_told",
-        "origin",
-        "peer_ended",
         "pid",
-        "prefix",
         "raised",
         "recorded",
         "reset",
-        "taken",
         "told_to_end",
-        "touch",
     )
 
     def __init__(
         self, *, ipv4: bool, recorded: bool, prefix: int, touch: Callable[[Account], None]
     ) -> None:
+        super().__init__(Inbox(INBOX_RECORDS), None, touch, prefix)
+        self.changed = True  # as far as taps are concerned: nobody is to be told before a nudge
         self.ipv4 = ipv4
         self.recorded = recorded
-        self.prefix = prefix
-        self.touch = touch
-        self.changed = True  # as far as taps are concerned: nobody is to be told before a nudge
-        self.bytes_in = self.bytes_out = self.messages_in = self.messages_out = 0
-        self.peer_ended = self.reset = self.io_failed = self.told_to_end = False
+        self.reset = self.io_failed = self.told_to_end = False
         self.raised: str | None = None
         self.handles = 1
         self.elsewhere: Any = None
         self.control = self
-        self.origin = None
-        self.inbox: deque[Record] = deque(maxlen=INBOX_RECORDS)
-        self.append = self.inbox.append
-        self.number = itertools.count().__next__
-        self.taken = 0
         self.key = self.pid = 0
         self.client_address: Any = None
         self.opened_at = 0.0
@@ -94,7 +72,7 @@ class Account:
 
     def record(self, kind: str, data: dict[str, Any]) -> None:
         """Something happened: an event."""
-        self.append((self.number(), time(), None, kind, 0, data))
+        self.inbox.record(None, kind, data)
         if not self.changed:
             self.changed = True
             self.touch(self)
@@ -109,20 +87,11 @@ class Account:
     def packets(self, ended: float | None = None) -> list[bytes]:
         """What has not been told yet, as packets for the wire; `ended` is when, where it is all."""
         self.changed = ended is not None
-        inbox = self.inbox
-        count = len(inbox)
-        self.taken += count
         texts = []
-        if count > FOLD_ABOVE_RECORDS:
-            texts = _texts_folded([inbox.popleft() for _ in range(count)])
-            count = 0
-        while count:
-            count -= 1
-            record = inbox.popleft()
-            _, when, _, what, size, payload = record
-            if payload.__class__ is bytes:  # written out, since it is what there is most of
-                text = '[%d,%d,%d,"%s"]' % (when * 1e6, what, size, payload.hex())
-                texts.append(text)
+        for record in self.inbox.take(INBOX_RECORDS, FOLD_ABOVE_RECORDS)[1]:
+            when, _, what, size, payload, count = record
+            if count == 1 and payload.__class__ is bytes:  # what there is most of, written out
+                texts.append('[%d,%d,%d,"%s"]' % (when * 1e6, what, size, payload.hex()))
             else:
                 texts.append(_text_of(record))
         packets = []
@@ -144,7 +113,7 @@ class Account:
                 self.io_failed,
                 self.peer_ended,
                 self.told_to_end,
-                self.number() - self.taken,
+                self.inbox.take_lost(last=True),
             )
         message = '[["%s",0,%d,[%d,%s,[%s],[%d,%d,%d,%d],%s]]]' % (
             wire.LIVED,
@@ -169,35 +138,13 @@ class Account:
 
 
 def _text_of(record: Record) -> str:
-    """`[time, kind, data]`, or `[time, direction, length, payload]`."""
-    _, when, _, what, size, data = record
+    """`[time, kind, data]`, or `[time, direction, length, payload]` and the count of a fold."""
+    when, _, what, size, data, count = record
+    moment = int(when * 1e6)
     if what.__class__ is str:
-        return f'[{int(when * 1e6)},"{what}",{wire.json_text(data)}]'
-    return f"[{int(when * 1e6)},{what},{size},{wire.json_text(data)}]"
-
-
-def _texts_folded(records: list[Record]) -> list[str]:
-    """The same, with all data of a direction as one, `[..., count]`, where its first stood."""
-    lengths = [0, 0]
-    counts = [0, 0]
-    kept = []
-    for record in records:
-        what = record[3]
-        if what.__class__ is not str:
-            lengths[what] += record[4]
-            counts[what] += 1
-            if counts[what] > 1:
-                continue
-        kept.append(record)
-    texts = []
-    for record in kept:
-        what = record[3]
-        if what.__class__ is str:
-            texts.append(_text_of(record))
-        else:
-            text = _text_of((*record[:4], lengths[what], record[5]))
-            texts.append(f"{text[:-1]},{counts[what]}]")
-    return texts
+        return f'[{moment},"{what}",{wire.json_text(data)}]'
+    folded = f",{count}" if count > 1 else ""
+    return f"[{moment},{what},{size},{wire.json_text(data)}{folded}]"
 
 
 def _portions(texts: list[str]) -> list[str]:

@@ -47,8 +47,7 @@ class WireTally(Tally):
     """Counts are added up in the panel: they go there in the order of the events."""
 
     def account(self, connection: Connection, more: list[int], now: float) -> None:
-        record = (connection.number(), now, connection.origin, wire.COUNTED, 0, more)
-        connection.append(record)
+        connection.inbox.record(connection.origin, wire.COUNTED, more)
 
 
 class WorkerTable(ConnectionTable):

@@ -1,0 +1,8 @@
+"""What `native.c` makes; see `counts`, `inbox` and `levels`."""
+
+from socketdeck.hot.counts import Counts as Counts
+from socketdeck.hot.inbox import Inbox as Inbox
+
+VERSION: int
+
+def tap(tapped: type, level: str, /) -> None: ...

@@ -1,0 +1,776 @@
+/* The hot path in C: what lies between a handler's recv and the kernel.
+ *
+ * It does what inbox.py, counts.py and levels.py do, which say what is meant and stand in for it
+ * where it was not built; a call of a Python function costs five times what is done in it. Nothing
+ * here gives up the interpreter lock, except in the calls of the kernel that were asked for, so that
+ * each count and each record is whole; where there is no such lock this is not used.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include <time.h>
+
+#ifdef Py_GIL_DISABLED
+#error "the counts are guarded by the interpreter lock"
+#endif
+
+enum { COUNTERS, EVENTS, PAYLOAD };
+enum { IN, OUT };
+
+/* -- the inbox -------------------------------------------------------------------------------- */
+
+/* What happened: an event, whose kind is `kind`, or data, where that is NULL. */
+typedef struct {
+    double time; /* seconds since the epoch */
+    PyObject *origin;
+    PyObject *kind;
+    PyObject *payload; /* NULL where bytes are not kept */
+    Py_ssize_t size;
+    int direction;
+} Record;
+
+#define CHUNK_RECORDS 256
+
+typedef struct Chunk {
+    struct Chunk *next;
+    Record records[CHUNK_RECORDS];
+} Chunk;
+
+/* A queue of records in a chain of chunks, since most are short and few are long. One emptied chunk
+ * is kept. It is not known to the collector: what it holds does not lead back to it. */
+typedef struct {
+    PyObject_HEAD
+    Chunk *head, *tail, *spare;
+    int first, last; /* in head, in tail */
+    Py_ssize_t count, capacity;
+    long long lost; /* and not told of yet */
+} Inbox;
+
+static PyTypeObject InboxType;
+
+static double
+now(void)
+{
+    struct timespec moment;
+    clock_gettime(CLOCK_REALTIME, &moment);
+    return (double)moment.tv_sec + (double)moment.tv_nsec * 1e-9;
+}
+
+static void
+release(Record *record)
+{
+    Py_XDECREF(record->origin);
+    Py_XDECREF(record->kind);
+    Py_XDECREF(record->payload);
+}
+
+static Record
+pop(Inbox *inbox)
+{
+    Chunk *head = inbox->head;
+    Record record = head->records[inbox->first++];
+    inbox->count--;
+    if (inbox->first == CHUNK_RECORDS || inbox->count == 0) {
+        inbox->first = 0;
+        if (inbox->count == 0) {
+            inbox->last = 0; /* head is tail */
+        } else {
+            inbox->head = head->next;
+            if (inbox->spare == NULL) {
+                inbox->spare = head;
+            } else {
+                PyMem_RawFree(head);
+            }
+        }
+    }
+    return record;
+}
+
+/* Room for one more at the end, or NULL where there is no memory for it. */
+static Record *
+room(Inbox *inbox)
+{
+    if (inbox->tail == NULL || inbox->last == CHUNK_RECORDS) {
+        Chunk *chunk = inbox->spare;
+        inbox->spare = NULL;
+        if (chunk == NULL && (chunk = PyMem_RawMalloc(sizeof(Chunk))) == NULL) {
+            return NULL;
+        }
+        chunk->next = NULL;
+        if (inbox->tail == NULL) {
+            inbox->head = chunk;
+        } else {
+            inbox->tail->next = chunk;
+        }
+        inbox->tail = chunk;
+        inbox->last = 0;
+    }
+    return &inbox->tail->records[inbox->last++];
+}
+
+/* Put a record at the end, where it takes the place of the oldest if need be. Its references are
+ * given away. */
+static void
+push(Inbox *inbox, Record record)
+{
+    Record oldest = {0};
+    if (inbox->count >= inbox->capacity) {
+        oldest = pop(inbox);
+        inbox->lost++;
+    }
+    Record *place = room(inbox);
+    if (place != NULL) {
+        *place = record;
+        inbox->count++;
+    } else {
+        inbox->lost++;
+        release(&record);
+    }
+    release(&oldest); /* last of all: it may run code of anybody's */
+}
+
+static int
+Inbox_init(Inbox *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"capacity", NULL};
+    Py_ssize_t capacity;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n", names, &capacity)) {
+        return -1;
+    }
+    if (capacity < 1) {
+        PyErr_SetString(PyExc_ValueError, "capacity must be at least 1");
+        return -1;
+    }
+    self->capacity = capacity;
+    return 0;
+}
+
+static void
+Inbox_dealloc(Inbox *self)
+{
+    while (self->count) {
+        Record record = pop(self);
+        release(&record);
+    }
+    PyMem_RawFree(self->head);
+    PyMem_RawFree(self->spare);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static Py_ssize_t
+Inbox_length(Inbox *self)
+{
+    return self->count;
+}
+
+static PyObject *
+Inbox_record(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 3 || !PyUnicode_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "record(origin, kind, data)");
+        return NULL;
+    }
+    push(self, (Record){now(), Py_NewRef(args[0]), Py_NewRef(args[1]), Py_NewRef(args[2]), 0, 0});
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Inbox_data(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 4) {
+        PyErr_SetString(PyExc_TypeError, "data(origin, direction, length, payload)");
+        return NULL;
+    }
+    long direction = PyLong_AsLong(args[1]);
+    Py_ssize_t length = PyLong_AsSsize_t(args[2]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    PyObject *payload = args[3] == Py_None ? NULL : Py_NewRef(args[3]);
+    push(self, (Record){now(), Py_NewRef(args[0]), NULL, payload, length, direction ? OUT : IN});
+    Py_RETURN_NONE;
+}
+
+typedef struct {
+    Record record;
+    Py_ssize_t count;
+} Fold;
+
+/* Data of one origin and direction as one, where its first stood: `folds` in place, its new length;
+ * -1 where there is no memory. */
+static Py_ssize_t
+fold(Fold *folds, Py_ssize_t length)
+{
+    size_t slots = 16;
+    while (slots < (size_t)length * 2) {
+        slots *= 2;
+    }
+    Py_ssize_t *table = PyMem_Calloc(slots, sizeof(Py_ssize_t)); /* index + 1 */
+    if (table == NULL) {
+        return -1;
+    }
+    Py_ssize_t kept = 0;
+    for (Py_ssize_t index = 0; index < length; index++) {
+        Record *record = &folds[index].record;
+        if (record->kind == NULL) {
+            size_t slot = ((size_t)record->origin >> 4) * 2 + (size_t)record->direction;
+            Py_ssize_t *entry;
+            Record *other = NULL;
+            for (;; slot++) {
+                entry = &table[slot & (slots - 1)];
+                if (*entry == 0) {
+                    other = NULL;
+                    break;
+                }
+                other = &folds[*entry - 1].record;
+                if (other->origin == record->origin && other->direction == record->direction) {
+                    break;
+                }
+            }
+            if (other != NULL) {
+                other->size += record->size;
+                folds[*entry - 1].count++;
+                release(record); /* a tuple that lives on, and bytes */
+                continue;
+            }
+            *entry = kept + 1;
+        }
+        folds[kept++] = folds[index];
+    }
+    PyMem_Free(table);
+    return kept;
+}
+
+static PyObject *
+as_tuple(Fold *found)
+{
+    Record *record = &found->record;
+    PyObject *what = record->kind != NULL ? Py_NewRef(record->kind)
+                                          : PyLong_FromLong(record->direction);
+    PyObject *payload = record->payload != NULL ? record->payload : Py_None;
+    PyObject *tuple = Py_BuildValue("dONnOn", record->time, record->origin, what, record->size,
+                                    payload, found->count);
+    return tuple;
+}
+
+static PyObject *
+Inbox_take(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2) {
+        PyErr_SetString(PyExc_TypeError, "take(limit, fold_above)");
+        return NULL;
+    }
+    Py_ssize_t limit = PyLong_AsSsize_t(args[0]), fold_above = PyLong_AsSsize_t(args[1]);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    Py_ssize_t taken = Py_MIN(self->count, limit);
+    Fold *folds = PyMem_New(Fold, taken ? taken : 1);
+    if (folds == NULL) {
+        return PyErr_NoMemory();
+    }
+    /* Out of the queue first: to build a tuple may start the collector, and so anybody's code. */
+    for (Py_ssize_t index = 0; index < taken; index++) {
+        folds[index] = (Fold){pop(self), 1};
+    }
+    Py_ssize_t length = taken;
+    if (taken > fold_above && (length = fold(folds, taken)) < 0) {
+        length = taken;
+    }
+    PyObject *list = PyList_New(length);
+    for (Py_ssize_t index = 0; index < length; index++) {
+        PyObject *tuple = list != NULL ? as_tuple(&folds[index]) : NULL;
+        if (tuple != NULL) {
+            PyList_SET_ITEM(list, index, tuple);
+        } else {
+            Py_CLEAR(list);
+        }
+        release(&folds[index].record);
+    }
+    PyMem_Free(folds);
+    return list != NULL ? Py_BuildValue("nN", taken, list) : NULL;
+}
+
+static PyObject *
+Inbox_take_lost(Inbox *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNUSED(nargs),
+                PyObject *Py_UNUSED(kwnames))
+{
+    PyObject *lost = PyLong_FromLongLong(self->lost);
+    self->lost = 0;
+    return lost;
+}
+
+static PyMethodDef inbox_methods[] = {
+    {"record", (PyCFunction)(void (*)(void))Inbox_record, METH_FASTCALL, NULL},
+    {"data", (PyCFunction)(void (*)(void))Inbox_data, METH_FASTCALL, NULL},
+    {"take", (PyCFunction)(void (*)(void))Inbox_take, METH_FASTCALL, NULL},
+    {"take_lost", (PyCFunction)(void (*)(void))Inbox_take_lost, METH_FASTCALL | METH_KEYWORDS,
+     NULL},
+    {NULL},
+};
+
+static PyMemberDef inbox_members[] = {
+    {"missing", T_LONGLONG, offsetof(Inbox, lost), READONLY},
+    {NULL},
+};
+
+static PySequenceMethods inbox_sequence = {.sq_length = (lenfunc)Inbox_length};
+
+static PyTypeObject InboxType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "socketdeck.hot._native.Inbox",
+    .tp_basicsize = sizeof(Inbox),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)Inbox_init,
+    .tp_dealloc = (destructor)Inbox_dealloc,
+    .tp_as_sequence = &inbox_sequence,
+    .tp_methods = inbox_methods,
+    .tp_members = inbox_members,
+};
+
+/* -- counts ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *inbox, *origin, *touch;
+    Py_ssize_t prefix;
+    long long bytes_in, bytes_out, messages_in, messages_out;
+    char changed, peer_ended;
+} Counts;
+
+static int
+Counts_init(Counts *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"inbox", "origin", "touch", "prefix", NULL};
+    PyObject *inbox, *origin, *touch;
+    Py_ssize_t prefix;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OOn", names, &InboxType, &inbox, &origin,
+                                     &touch, &prefix)) {
+        return -1;
+    }
+    Py_XSETREF(self->inbox, Py_NewRef(inbox));
+    Py_XSETREF(self->origin, Py_NewRef(origin));
+    Py_XSETREF(self->touch, Py_NewRef(touch));
+    self->prefix = prefix;
+    return 0;
+}
+
+static int
+Counts_traverse(Counts *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->origin);
+    Py_VISIT(self->touch);
+    return 0;
+}
+
+static int
+Counts_clear(Counts *self)
+{
+    Py_CLEAR(self->inbox);
+    Py_CLEAR(self->origin);
+    Py_CLEAR(self->touch);
+    return 0;
+}
+
+static void
+Counts_dealloc(Counts *self)
+{
+    PyObject_GC_UnTrack(self);
+    Counts_clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyMemberDef counts_members[] = {
+    {"inbox", T_OBJECT_EX, offsetof(Counts, inbox), READONLY},
+    {"origin", T_OBJECT_EX, offsetof(Counts, origin), READONLY},
+    {"touch", T_OBJECT_EX, offsetof(Counts, touch), READONLY},
+    {"prefix", T_PYSSIZET, offsetof(Counts, prefix)},
+    {"bytes_in", T_LONGLONG, offsetof(Counts, bytes_in)},
+    {"bytes_out", T_LONGLONG, offsetof(Counts, bytes_out)},
+    {"messages_in", T_LONGLONG, offsetof(Counts, messages_in)},
+    {"messages_out", T_LONGLONG, offsetof(Counts, messages_out)},
+    {"changed", T_BOOL, offsetof(Counts, changed)},
+    {"peer_ended", T_BOOL, offsetof(Counts, peer_ended)},
+    {NULL},
+};
+
+static PyTypeObject CountsType = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "socketdeck.hot._native.Counts",
+    .tp_basicsize = sizeof(Counts),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)Counts_init,
+    .tp_traverse = (traverseproc)Counts_traverse,
+    .tp_clear = (inquiry)Counts_clear,
+    .tp_dealloc = (destructor)Counts_dealloc,
+    .tp_members = counts_members,
+};
+
+static void
+touch(Counts *counts)
+{
+    if (counts->changed) {
+        return;
+    }
+    counts->changed = 1;
+    PyObject *answer = PyObject_CallOneArg(counts->touch, (PyObject *)counts);
+    if (answer == NULL) {
+        PyErr_WriteUnraisable(counts->touch);
+    }
+    Py_XDECREF(answer);
+}
+
+static void
+add(Counts *counts, int direction, Py_ssize_t length, int messages)
+{
+    if (direction == IN) {
+        counts->bytes_in += length;
+        counts->messages_in += messages;
+    } else {
+        counts->bytes_out += length;
+        counts->messages_out += messages;
+    }
+}
+
+/* The first bytes of what a buffer holds, at most `limit` (0: all), as bytes of their own. NULL, and
+ * no error, where there is no memory for them, or it is no buffer. */
+static PyObject *
+seen(PyObject *buffer, Py_ssize_t length, Py_ssize_t limit)
+{
+    if (limit > 0 && length > limit) {
+        length = limit;
+    }
+    if (PyBytes_CheckExact(buffer) && PyBytes_GET_SIZE(buffer) == length) {
+        return Py_NewRef(buffer);
+    }
+    Py_buffer view;
+    PyObject *found = NULL;
+    if (PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE) == 0) {
+        found = PyBytes_FromStringAndSize(view.buf, Py_MIN(length, view.len));
+        PyBuffer_Release(&view);
+    }
+    if (found == NULL) {
+        PyErr_Clear();
+    }
+    return found;
+}
+
+/* Record data, whose payload is given away. */
+static void
+tell(Counts *counts, int direction, Py_ssize_t length, PyObject *payload)
+{
+    push((Inbox *)counts->inbox,
+         (Record){now(), Py_NewRef(counts->origin), NULL, payload, length, direction});
+}
+
+/* A message went by, the first `length` bytes of `buffer`. */
+static void
+note(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t length)
+{
+    add(counts, direction, length, 1);
+    if (level >= EVENTS) {
+        PyObject *payload = level == PAYLOAD ? seen(buffer, length, counts->prefix) : NULL;
+        tell(counts, direction, length, payload);
+    }
+    touch(counts);
+}
+
+/* -- tapped sockets --------------------------------------------------------------------------- */
+
+static PyObject *stock_recv, *stock_recv_into, *stock_send, *stock_sendall;
+static PyObject *name_failed, *name_recv, *name_recv_into;
+static Py_ssize_t connection_offset;
+
+/* Borrowed; NULL where a socket has none yet. */
+static Counts *
+connection_of(PyObject *self)
+{
+    PyObject *found = *(PyObject **)((char *)self + connection_offset);
+    return found != NULL && PyObject_TypeCheck(found, &CountsType) ? (Counts *)found : NULL;
+}
+
+/* A call of the kernel raised: what it says of the peer is noted, and it goes on. */
+static PyObject *
+failed(PyObject *self)
+{
+    PyObject *type, *error, *traceback;
+    if (PyErr_ExceptionMatches(PyExc_OSError) && connection_of(self) != NULL) {
+        PyErr_Fetch(&type, &error, &traceback);
+        PyErr_NormalizeException(&type, &error, &traceback);
+        PyObject *answer = PyObject_CallMethodOneArg(self, name_failed, error);
+        if (answer == NULL) {
+            PyErr_WriteUnraisable(self);
+        }
+        Py_XDECREF(answer);
+        PyErr_Restore(type, error, traceback);
+    }
+    return NULL;
+}
+
+/* A method of socket.socket on `self`, with the arguments as they came. */
+static PyObject *
+stock(PyObject *method, PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *stack[5] = {NULL, self};
+    if (nargs > 3) {
+        nargs = 3; /* too many in any case: it says so */
+    }
+    for (Py_ssize_t index = 0; index < nargs; index++) {
+        stack[index + 2] = args[index];
+    }
+    return PyObject_Vectorcall(method, stack + 1,
+                               (size_t)(nargs + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+}
+
+/* The rarer ways to call are written in Python: `tap.CountingSocket`. */
+static PyObject *
+by_python(PyObject *name, PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *method = PyObject_GetAttr(self, name);
+    if (method == NULL) {
+        return NULL;
+    }
+    PyObject *found = PyObject_Vectorcall(method, args, (size_t)nargs, kwnames);
+    Py_DECREF(method);
+    return found;
+}
+
+static PyObject *
+tapped_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level)
+{
+    if (nargs != 1) {
+        return by_python(name_recv, self, args, nargs, NULL);
+    }
+    PyObject *data = stock(stock_recv, self, args, 1);
+    if (data == NULL) {
+        return failed(self);
+    }
+    Counts *counts = connection_of(self);
+    if (counts != NULL) {
+        Py_ssize_t length = PyBytes_GET_SIZE(data);
+        if (length) {
+            note(counts, level, IN, data, length);
+        } else if (PyObject_IsTrue(args[0]) == 1) {
+            counts->peer_ended = 1;
+        }
+    }
+    return data;
+}
+
+static PyObject *
+tapped_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                 int level)
+{
+    if (nargs != 1 || kwnames != NULL) {
+        return by_python(name_recv_into, self, args, nargs, kwnames);
+    }
+    PyObject *answer = stock(stock_recv_into, self, args, 1);
+    if (answer == NULL) {
+        return failed(self);
+    }
+    Counts *counts = connection_of(self);
+    if (counts != NULL) {
+        Py_ssize_t length = PyLong_AsSsize_t(answer);
+        if (length > 0) {
+            note(counts, level, IN, args[0], length);
+        } else if (PyObject_Size(args[0]) != 0) { /* else nothing was asked for */
+            PyErr_Clear();
+            counts->peer_ended = 1;
+        }
+    }
+    return answer;
+}
+
+static PyObject *
+tapped_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level)
+{
+    PyObject *answer = stock(stock_send, self, args, nargs);
+    if (answer == NULL) {
+        return failed(self);
+    }
+    Counts *counts = connection_of(self);
+    Py_ssize_t length = PyLong_AsSsize_t(answer);
+    if (counts != NULL && length > 0) {
+        note(counts, level, OUT, args[0], length);
+    }
+    return answer;
+}
+
+static PyObject *
+tapped_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level)
+{
+    Counts *counts = connection_of(self);
+    Py_ssize_t length = 0;
+    if (nargs >= 1 && counts != NULL) {
+        if (PyBytes_CheckExact(args[0])) {
+            length = PyBytes_GET_SIZE(args[0]);
+        } else {
+            Py_buffer view;
+            if (PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) == 0) {
+                length = view.len;
+                PyBuffer_Release(&view);
+            } else {
+                PyErr_Clear(); /* `sendall` says what is wrong with it */
+            }
+        }
+    }
+    if (length == 0) {
+        PyObject *nothing = stock(stock_sendall, self, args, nargs);
+        return nothing != NULL ? nothing : failed(self);
+    }
+    Py_INCREF(counts); /* its handler may give the socket another, or none, meanwhile */
+    add(counts, OUT, length, 1);
+    touch(counts);
+    PyObject *payload = level == PAYLOAD ? seen(args[0], length, counts->prefix) : NULL;
+    PyObject *answer = stock(stock_sendall, self, args, nargs);
+    if (answer == NULL) {
+        Py_XDECREF(payload);
+        failed(self);
+        add(counts, OUT, -length, -1);
+    } else {
+        if (level >= EVENTS) {
+            tell(counts, OUT, length, payload);
+        }
+        touch(counts);
+    }
+    Py_DECREF(counts);
+    return answer;
+}
+
+/* `_received(length, buffer)` and `_sent(length, buffer)`: what the rarer methods say. */
+static PyObject *
+tapped_note(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level, int direction)
+{
+    Counts *counts = connection_of(self);
+    Py_ssize_t length = nargs == 2 ? PyLong_AsSsize_t(args[0]) : -1;
+    if (length < 0) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_TypeError, "a length and a buffer are wanted");
+        }
+        return NULL;
+    }
+    if (counts != NULL) {
+        note(counts, level, direction, args[1], length);
+    }
+    Py_RETURN_NONE;
+}
+
+#define LEVEL(name, level)                                                                         \
+    static PyObject *name##_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs)          \
+    {                                                                                              \
+        return tapped_recv(self, args, nargs, level);                                              \
+    }                                                                                              \
+    static PyObject *name##_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs,     \
+                                      PyObject *kwnames)                                           \
+    {                                                                                              \
+        return tapped_recv_into(self, args, nargs, kwnames, level);                                \
+    }                                                                                              \
+    static PyObject *name##_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs)          \
+    {                                                                                              \
+        return tapped_send(self, args, nargs, level);                                              \
+    }                                                                                              \
+    static PyObject *name##_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs)       \
+    {                                                                                              \
+        return tapped_sendall(self, args, nargs, level);                                           \
+    }                                                                                              \
+    static PyObject *name##_received(PyObject *self, PyObject *const *args, Py_ssize_t nargs)      \
+    {                                                                                              \
+        return tapped_note(self, args, nargs, level, IN);                                          \
+    }                                                                                              \
+    static PyObject *name##_sent(PyObject *self, PyObject *const *args, Py_ssize_t nargs)          \
+    {                                                                                              \
+        return tapped_note(self, args, nargs, level, OUT);                                         \
+    }                                                                                              \
+    static PyMethodDef name##_methods[] = {                                                        \
+        {"recv", (PyCFunction)(void (*)(void))name##_recv, METH_FASTCALL, NULL},                   \
+        {"recv_into", (PyCFunction)(void (*)(void))name##_recv_into, METH_FASTCALL | METH_KEYWORDS, \
+         NULL},                                                                                    \
+        {"send", (PyCFunction)(void (*)(void))name##_send, METH_FASTCALL, NULL},                   \
+        {"sendall", (PyCFunction)(void (*)(void))name##_sendall, METH_FASTCALL, NULL},             \
+        {"_received", (PyCFunction)(void (*)(void))name##_received, METH_FASTCALL, NULL},          \
+        {"_sent", (PyCFunction)(void (*)(void))name##_sent, METH_FASTCALL, NULL},                  \
+        {NULL},                                                                                    \
+    };
+
+LEVEL(counters, COUNTERS)
+LEVEL(events, EVENTS)
+LEVEL(payload, PAYLOAD)
+
+/* -- the module ------------------------------------------------------------------------------- */
+
+static PyObject *
+tap(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyTypeObject *tapped;
+    const char *level;
+    if (!PyArg_ParseTuple(args, "O!s:tap", &PyType_Type, &tapped, &level)) {
+        return NULL;
+    }
+    PyObject *slot = PyObject_GetAttrString((PyObject *)tapped, "connection");
+    if (slot == NULL) {
+        return NULL;
+    }
+    if (!Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
+        Py_DECREF(slot);
+        PyErr_SetString(PyExc_TypeError, "a class with a slot `connection` is wanted");
+        return NULL;
+    }
+    connection_offset = ((PyMemberDescrObject *)slot)->d_member->offset;
+    Py_DECREF(slot);
+    PyMethodDef *methods = strcmp(level, "payload") == 0  ? payload_methods
+                           : strcmp(level, "events") == 0 ? events_methods
+                                                          : counters_methods;
+    for (; methods->ml_name != NULL; methods++) {
+        PyObject *method = PyDescr_NewMethod(tapped, methods);
+        if (method == NULL || PyObject_SetAttrString((PyObject *)tapped, methods->ml_name, method)) {
+            Py_XDECREF(method);
+            return NULL;
+        }
+        Py_DECREF(method);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"tap", tap, METH_VARARGS, NULL},
+    {NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_native",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+static int
+find_stock(PyObject *stock_class)
+{
+    return (stock_recv = PyObject_GetAttrString(stock_class, "recv")) != NULL &&
+           (stock_recv_into = PyObject_GetAttrString(stock_class, "recv_into")) != NULL &&
+           (stock_send = PyObject_GetAttrString(stock_class, "send")) != NULL &&
+           (stock_sendall = PyObject_GetAttrString(stock_class, "sendall")) != NULL &&
+           (name_failed = PyUnicode_InternFromString("_failed")) != NULL &&
+           (name_recv = PyUnicode_InternFromString("_recv_with_flags")) != NULL &&
+           (name_recv_into = PyUnicode_InternFromString("_recv_into_with_flags")) != NULL;
+}
+
+PyMODINIT_FUNC
+PyInit__native(void)
+{
+    PyObject *made = NULL, *sockets = PyImport_ImportModule("_socket");
+    PyObject *stock_class = sockets ? PyObject_GetAttrString(sockets, "socket") : NULL;
+    if (stock_class != NULL && find_stock(stock_class) && PyType_Ready(&InboxType) == 0 &&
+        PyType_Ready(&CountsType) == 0 && (made = PyModule_Create(&module)) != NULL &&
+        (PyModule_AddObjectRef(made, "Inbox", (PyObject *)&InboxType) ||
+         PyModule_AddObjectRef(made, "Counts", (PyObject *)&CountsType) ||
+         PyModule_AddIntConstant(made, "VERSION", 1))) {
+        Py_CLEAR(made);
+    }
+    Py_XDECREF(stock_class);
+    Py_XDECREF(sockets);
+    return made;
+}
