@@ -7,7 +7,7 @@ from socketdeck.tap import CountingSocket, OffSocket, TappedSocket
 
 TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING or not hot.native:
-    from socketdeck.hot.levels import CountersSocket, EventsSocket, PayloadSocket
+    from socketdeck.tap_python import CountersSocket, EventsSocket, PayloadSocket
 else:
     from socketdeck.hot._native import tap
 

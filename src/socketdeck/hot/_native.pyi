@@ -1,4 +1,4 @@
-"""What `native.c` makes; see `counts`, `inbox` and `levels`."""
+"""What `native.c` makes; see `counts`, `inbox` and `tap_python`."""
 
 from socketdeck.hot.counts import Counts as Counts
 from socketdeck.hot.inbox import Inbox as Inbox

@@ -1,6 +1,6 @@
 /* The hot path in C: what lies between a handler's recv and the kernel.
  *
- * It does what inbox.py, counts.py and levels.py do, which say what is meant and stand in for it
+ * It does what inbox.py, counts.py and tap_python.py do, which say what is meant and stand in for it
  * where it was not built; a call of a Python function costs five times what is done in it. Nothing
  * here gives up the interpreter lock, except in the calls of the kernel that were asked for, so that
  * each count and each record is whole; where there is no such lock this is not used.
