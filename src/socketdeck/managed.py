@@ -25,7 +25,7 @@ from socketdeck.journal import Journal
 from socketdeck.seating import seat
 from socketdeck.tally import Tally
 from socketdeck.tap import TappedSocket
-from socketdeck.tap_listening import tap_listener
+from socketdeck.tap_listening import tap_listener, tappable
 from socketdeck.waker import Waker
 from socketdeck.watch import Watch
 
@@ -402,7 +402,7 @@ def build_server(
 ) -> Any:
     """A server of the right class on a bound socket, which it owns, looked at by `watch`."""
     server = server_class_for(plan.transport, plan.concurrency)(None, handler, False)
-    seat(server, listening)
+    seat(server, tappable(listening))
     server.max_packet_size = plan.max_datagram
     server.pool_size = plan.pool_size
     server.request_queue_size = plan.backlog

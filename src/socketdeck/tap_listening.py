@@ -76,10 +76,38 @@ class DatagramSocket(socket.socket):
         return sent
 
 
+class OwnListeningSocket(ListeningSocket):
+    """One that was made for it, and has room for its watch."""
+
+    __slots__ = ("watch",)
+
+
+class OwnDatagramSocket(DatagramSocket):
+    """One that was made for it, and has room for its watch."""
+
+    __slots__ = ("watch",)
+
+
+def tappable(listening: socket.socket) -> socket.socket:
+    """The same socket in an object that has room for a watch; the one given is empty from now on.
+
+    It saves the class that `tap_listener` would make, 1.5 KB for each service.
+    """
+    kind = OwnListeningSocket if listening.type == socket.SOCK_STREAM else OwnDatagramSocket
+    timeout = listening.gettimeout()
+    found = kind(listening.family, listening.type, listening.proto, fileno=listening.detach())
+    found.settimeout(timeout)
+    return found
+
+
 def tap_listener(listening: socket.socket, watch: Any) -> None:
     """Have a server's socket tell `watch` of what comes in; it stays the object that it is.
 
-    A class is made for it, with the same layout: an existing socket has no room for an attribute.
+    Where it is not `tappable`, a class is made for it, with the same layout: an existing socket has
+    no room for an attribute.
     """
+    if isinstance(listening, OwnListeningSocket | OwnDatagramSocket):
+        listening.watch = watch
+        return
     kind = ListeningSocket if listening.type == socket.SOCK_STREAM else DatagramSocket
     listening.__class__ = type(kind.__name__, (kind,), {"__slots__": (), "watch": watch})

@@ -1,9 +1,9 @@
 """The hot path: all that happens between a handler's `recv` or `sendall` and the kernel.
 
-It is written twice. In Python: `Counts` of a connection, the `Inbox` of what happened, and, in
-`tap_python`, a class of tapped socket for each level of looking. And in C (`native.c`), which the set-up
-builds where there is a compiler, for a fifth of the cost; nobody else can tell which it is. With
-SOCKETDECK_PURE in the environment it is Python's.
+It is written twice. In Python: `Counts` of a connection, the `Inbox` of what happened and, in
+`tap_python`, a class of tapped socket for each level of looking. And in C (`native.c`), which the
+set-up builds where there is a compiler, for a fifth of the cost; nobody else can tell which it is.
+With SOCKETDECK_PURE in the environment it is Python's.
 """
 
 from __future__ import annotations

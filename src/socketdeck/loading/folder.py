@@ -12,7 +12,7 @@ What was tried and rejected:
   stranger's module hides the folder's. A finder of our own knows exactly the folder's names, and of
   these only the ones that hide nothing.
 - Compiled code from `__pycache__`: its stamp is the time in whole seconds and the size, so a quick
-  edit that keeps the length is not seen. The source is compiled each time.
+  edit that keeps the length is not seen. The source itself is compared.
 """
 
 from __future__ import annotations
@@ -38,10 +38,20 @@ Fingerprint = tuple[tuple[str, int, int], ...]
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the source as it is now."""
+    """Compiles the source as it is now, once: services of one module share its code."""
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        source = self.get_data(self.path)
+        known = _compiled.get(self.path)
+        if known is None or known[0] != source:
+            if len(_compiled) >= MODULES_MAXIMUM:
+                _compiled.clear()
+            known = _compiled[self.path] = (source, self.source_to_code(source, self.path))
+        return known[1]
+
+
+_compiled: dict[str, tuple[bytes, CodeType]] = {}
+"""What was compiled last of each file, with its source. Under `_LOADING`."""
 
 
 class _FolderFinder:
