@@ -18,6 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socketdeck.errors import UnknownConnection, Unsupported
@@ -96,7 +97,7 @@ class Connection(Counts):
         journal = table.journal
         self.id = table.next_id()
         origin: Origin = (service, self.id)
-        super().__init__(journal.inbox, origin, journal.touch, prefix)
+        Counts.__init__(self, journal.inbox, origin, journal.touch, prefix)
         self.service = service
         self.transport = transport
         self.generation = generation
@@ -136,24 +137,21 @@ class Connection(Counts):
     def is_open(self) -> bool:
         return self.closed_at is None
 
-    @property
-    def counted(self) -> tuple[int, int, int, int]:
-        """Bytes in and out, messages in and out."""
-        return self.bytes_in, self.bytes_out, self.messages_in, self.messages_out
-
     def settle(self, now: float) -> None:
         """Account to the service for what was counted since the last time."""
-        with self.tally.lock:
-            self._settle(now)
+        if self.changed or self.worker_key is not None:
+            with self.tally.lock:
+                self._settle(now)
 
     def _settle(self, now: float) -> None:
         """The same, under the tally's lock."""
         self.changed = False
-        seen, before = self.counted, self.settled
+        seen = (self.bytes_in, self.bytes_out, self.messages_in, self.messages_out)
+        before = self.settled
         if seen != before:
             self.settled = seen
             self.last_activity = now
-            more = [after - already for after, already in zip(seen, before, strict=True)]
+            more = list(map(sub, seen, before))
             self.tally.account(self, more, now)
 
     def add_counted(self, more: list[int], now: float) -> None:

@@ -425,7 +425,7 @@ class NonBlockingDatagramMixIn(socketserver.UDPServer):
 def server_class_for(transport: Transport, concurrency: Concurrency) -> Any:
     """The managed class for a transport and a way of serving."""
     base = _TRANSPORTS[transport]
-    attributes = {"daemon_threads": True, "block_on_close": False, "never_blocks": True}
+    attributes: dict[str, Any] = {"daemon_threads": True, "block_on_close": False, "never_blocks": True}
     datagrams = transport in ("udp", "unixgram")
     bases: tuple[type, ...] = (NonBlockingDatagramMixIn, base) if datagrams else (base,)
     if concurrency == "forking":
@@ -436,6 +436,7 @@ def server_class_for(transport: Transport, concurrency: Concurrency) -> Any:
         bases = (PromotingMixIn, ManagedMixIn, *bases)
     elif concurrency == "pool":
         bases = (ManagedMixIn, PoolMixIn, *bases)
+        attributes["process_request_thread"] = PoolMixIn.process_request_thread  # tells of all
     else:
         bases = (ManagedMixIn, socketserver.ThreadingMixIn, *bases)
     return type(f"{concurrency.title()}{base.__name__}", bases, attributes)

@@ -11,6 +11,11 @@ def peer_text(client_address: Any) -> str | None:
 
     IPv4 peers of a dual-stack socket are shown as IPv4 (RFC 4291, 2.5.5.2).
     """
+    if client_address.__class__ is tuple and len(client_address) == 2:  # IPv4: most there are
+        host, port = client_address
+        plain = host.__class__ is str and port.__class__ is int and ":" not in host
+        if plain and host.isascii() and host.isprintable():
+            return f"{host}:{port}"
     if client_address is None or client_address in ("", b""):
         return None
     if isinstance(client_address, tuple) and len(client_address) >= 2:

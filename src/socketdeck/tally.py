@@ -51,8 +51,10 @@ class Tally:
         self.messages_in += more[2]
         self.messages_out += more[3]
         bucket = self.bucket(now)
-        for column, amount in enumerate(more, 2):
-            bucket[column] += amount
+        bucket[2] += more[0]
+        bucket[3] += more[1]
+        bucket[4] += more[2]
+        bucket[5] += more[3]
 
     def bucket(self, now: float) -> Bucket:
         """The bucket of this second. Under `lock`."""

@@ -6,9 +6,14 @@ wiser.
 
 from __future__ import annotations
 
+import _socket
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any
+
+# As plain numbers: Python's own properties make an enum of each, every time.
+_family_of = _socket.socket.family.__get__
+_kind_of = _socket.socket.type.__get__
 
 
 class ListeningSocket(socket.socket):
@@ -19,7 +24,8 @@ class ListeningSocket(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         descriptor, address = self._accept()  # type: ignore[attr-defined]
-        accepted = self.watch.socket_class(self.family, self.type, self.proto, fileno=descriptor)
+        family, kind = _family_of(self), _kind_of(self)
+        accepted = self.watch.socket_class(family, kind, self.proto, fileno=descriptor)
         if socket.getdefaulttimeout() is None and self.gettimeout():
             accepted.setblocking(True)
         self.watch.meet(accepted, address)

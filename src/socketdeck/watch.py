@@ -168,9 +168,10 @@ class Watch:
         thread = threading.current_thread()
         self.threads[thread] = connection
         if connection is not None:
-            if thread.name.startswith("Thread-"):  # ThreadingMixIn's own, which names none
-                thread.name = f"{self.service or 'server'}-{connection.id}"
-            connection.thread = thread.name
+            name = thread.name
+            if name.startswith("Thread-"):  # ThreadingMixIn's own, which names none
+                name = thread.name = f"{self.service or 'server'}-{connection.id}"
+            connection.thread = name
             connection.pid = os.getpid()
             connection.handling_since = time.monotonic()
             output.begin(connection)

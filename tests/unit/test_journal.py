@@ -242,10 +242,15 @@ def test_the_ring_keeps_the_last(journal: Journal, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socketdeck.journal, "RING_EVENTS", 10)
     for number in range(25):
         journal.emit("audit", number=number)
-    journal.flush()
+        journal.flush()
     assert [event.data["number"] for event in journal.recent()] == list(range(15, 25))
     assert journal.first_kept == 16
     assert journal.last_seq == 25
+    with drainer_held_up(journal):
+        for _ in range(12):
+            journal.emit("audit")
+    journal.flush()
+    assert len(journal.recent()) == 12, "what came together goes together"
 
 
 def test_the_ring_is_bounded_in_bytes_too(
