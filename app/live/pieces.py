@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from socketdeck import Event, event_as_json
-from socketdeck.journal import dropped_event
+from socketdeck.event import dropped_event
 
 FRAME_EVENTS = 250
 """More than this in a twentieth of a second is more than anybody reads."""

@@ -26,7 +26,7 @@ from app.live.topics import BadSubscription, Topic, choose
 from app.panel import Panel
 from app.store.events import LIMIT_MAXIMUM
 from socketdeck import Event
-from socketdeck.journal import dropped_event
+from socketdeck.event import dropped_event
 
 QUEUE_EVENTS = 50_000
 ACKNOWLEDGED_SECONDS = 30.0

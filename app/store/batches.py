@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from socketdeck.journal import Event
+from socketdeck.event import Event
 
 BATCH_EVENTS = 500
 """Encoded while handlers wait for the interpreter lock: a fifth of a millisecond."""

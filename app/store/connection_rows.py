@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from app.store.batches import pack, unpack
-from socketdeck.journal import Event
+from socketdeck.event import Event
 from socketdeck.status import moment
 
 View = Mapping[str, Any]

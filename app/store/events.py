@@ -21,7 +21,7 @@ from app.store.database import Database, telling
 from app.store.errors import BadQuery
 from app.store.tables import event_batches
 from socketdeck.errors import FieldError
-from socketdeck.journal import Event, dropped_event
+from socketdeck.event import Event, dropped_event
 
 LIMIT_MAXIMUM = 500
 BATCHES_PASSED = 50_000

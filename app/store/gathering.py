@@ -16,7 +16,7 @@ from typing import Any
 
 from app.store.connection_rows import closed_row, open_row, view_of_events
 from socketdeck.errors import UnknownConnection
-from socketdeck.journal import Event
+from socketdeck.event import Event
 
 SETTLE_SECONDS = 10.0
 """Between two looks through all open connections: events may be lost every second while much is

@@ -34,7 +34,8 @@ from app.store.events import EventPage, EventQuery, oldest_kept, read_events
 from app.store.gathering import Gatherer, ViewSource, unknown_view
 from app.store.marks import Marks
 from app.store.writing import Bounds, HistoryWriter
-from socketdeck.journal import Event, Journal
+from socketdeck.event import Event
+from socketdeck.journal import Journal
 
 QUEUE_EVENTS = 100_000
 GATHER_SECONDS = 0.1

@@ -28,7 +28,7 @@ from app.store.marks import (
     write_marks,
 )
 from app.store.tables import closed_connections, event_batches, open_connections
-from socketdeck.journal import Event, dropped_event
+from socketdeck.event import Event, dropped_event
 
 REASON = "panel_restarted"
 

@@ -7,7 +7,9 @@ import time
 
 from benchmarks.child import Talk
 from benchmarks.servers.drain import Drain
-from socketdeck.journal import IN, Journal, Origin
+from socketdeck.direction import IN
+from socketdeck.event import Origin
+from socketdeck.journal import Journal
 
 BURST_SECONDS = 0.005
 LENGTH_BYTES = 64

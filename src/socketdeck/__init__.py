@@ -23,25 +23,27 @@ if TYPE_CHECKING:
     from socketdeck.connections import Connection
     from socketdeck.definition import ServiceDefinition
     from socketdeck.errors import SocketdeckError
-    from socketdeck.journal import Event, Journal, Subscription, event_as_json
+    from socketdeck.event import Event, event_as_json
+    from socketdeck.journal import Journal
     from socketdeck.managed import managed
     from socketdeck.service import Service
     from socketdeck.status import ConnectionView, ServiceStatus
+    from socketdeck.subscription import Subscription
     from socketdeck.supervisor import Supervisor
 
 _HOMES = {
     "Address": "address",
     "Connection": "connections",
     "ConnectionView": "status",
-    "Event": "journal",
+    "Event": "event",
     "Journal": "journal",
     "Service": "service",
     "ServiceDefinition": "definition",
     "ServiceStatus": "status",
     "SocketdeckError": "errors",
-    "Subscription": "journal",
+    "Subscription": "subscription",
     "Supervisor": "supervisor",
-    "event_as_json": "journal",
+    "event_as_json": "event",
 }
 
 __all__ = [

@@ -22,8 +22,9 @@ from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socketdeck.errors import UnknownConnection, Unsupported
+from socketdeck.event import Origin
 from socketdeck.hot import Counts
-from socketdeck.journal import Journal, Origin
+from socketdeck.journal import Journal
 from socketdeck.peer import peer_text
 from socketdeck.tally import Tally
 

@@ -17,19 +17,17 @@ is guarded by its own condition.
 
 from __future__ import annotations
 
-import binascii
 import itertools
 import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from socketdeck.direction import IN as IN
-from socketdeck.direction import OUT as OUT
+from socketdeck.event import Draft, Event, Origin, data_detail, dropped_event
 from socketdeck.hot import Inbox
+from socketdeck.subscription import Subscription
 
 if TYPE_CHECKING:
     from socketdeck.hot.inbox import Record
@@ -46,39 +44,7 @@ FOLD_ABOVE_RECORDS = 512
 
 RING_EVENTS = 50_000
 RING_BYTES = 32 << 20
-SUBSCRIPTION_BYTES = 64 << 20
-_DIRECTIONS = ("in", "out")
 _EVENT_OVERHEAD_BYTES = 300
-
-Origin = tuple[str | None, int | None]
-"""The name of the service and the number of the connection that a record is of."""
-
-
-class Event(NamedTuple):
-    """One thing that happened. `time` is in seconds since the epoch; `data` depends on `kind`."""
-
-    seq: int
-    time: float
-    service: str | None
-    connection: int | None
-    kind: str
-    data: dict[str, Any]
-
-
-def event_as_json(event: Event) -> dict[str, Any]:
-    """The event in the contract's shape: time in RFC 3339, payloads in base64."""
-    data = event.data
-    payload = data.get("data")
-    if isinstance(payload, bytes):
-        data = {**data, "data": binascii.b2a_base64(payload, newline=False).decode("ascii")}
-    return {
-        "seq": event.seq,
-        "time": datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "service": event.service,
-        "connection": event.connection,
-        "kind": event.kind,
-        "data": data,
-    }
 
 
 class Changed(Protocol):
@@ -86,100 +52,6 @@ class Changed(Protocol):
 
     def settle(self, now: float) -> None:
         """Account for what was counted; `now` is in seconds since the epoch."""
-
-
-class Draft(NamedTuple):
-    """An event that has no place in the order yet."""
-
-    time: float
-    service: str | None
-    connection: int | None
-    kind: str
-    data: dict[str, Any]
-
-
-class Subscription:
-    """One reader's bounded queue of events. One that is too slow loses the oldest, and is told.
-
-    Made by `Journal.subscribe`; its reader closes it.
-    """
-
-    def __init__(self, name: str, capacity: int, ended: Callable[[Subscription], None]) -> None:
-        self.name = name
-        self._capacity = capacity
-        self._ended = ended
-        self._batches: deque[tuple[list[Event], int]] = deque()  # guarded by _arrived
-        self._held = 0
-        self._held_bytes = 0
-        self._lost: tuple[int, int] | None = None  # from_seq, to_seq
-        self._closed = False
-        self._woken = False
-        self._arrived = threading.Condition()
-
-    def put(self, batch: list[Event], weight: int) -> None:
-        """Called by the drainer; `weight` is the batch's size in memory, in bytes, about."""
-        with self._arrived:
-            self._batches.append((batch, weight))
-            self._held += len(batch)
-            self._held_bytes += weight
-            while len(self._batches) > 1 and (
-                self._held > self._capacity or self._held_bytes > SUBSCRIPTION_BYTES
-            ):
-                self._lose(*self._batches.popleft())
-            self._arrived.notify()
-
-    def take(self, timeout: float | None = None) -> list[Event]:
-        """All that has arrived, oldest first; blocks up to `timeout` seconds for the first.
-
-        Empty at the timeout, when woken, and once the subscription is closed. Where events were
-        lost, an `events.dropped` stands first in their place.
-        """
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._batches or self._woken or self._closed, timeout)
-            self._woken = False
-            batches, self._batches = self._batches, deque()
-            self._held = self._held_bytes = 0
-            lost, self._lost = self._lost, None
-        events = [event for batch, _ in batches for event in batch]
-        if lost is not None:
-            from_seq, to_seq = lost
-            count = to_seq - from_seq + 1  # with those that an events.dropped among them stood for
-            events.insert(0, dropped_event(count, from_seq, to_seq, f"reader {self.name}"))
-        return events
-
-    @property
-    def closed(self) -> bool:
-        return self._closed
-
-    def wake(self) -> None:
-        """Have a reader that waits in `take` return with what there is."""
-        with self._arrived:
-            self._woken = True
-            self._arrived.notify_all()
-
-    def close(self) -> None:
-        """End it; a reader that waits in `take` returns. May be called twice."""
-        with self._arrived:
-            self._closed = True
-            self._arrived.notify_all()
-        self._ended(self)
-
-    def _lose(self, batch: list[Event], weight: int) -> None:
-        self._held -= len(batch)
-        self._held_bytes -= weight
-        first, last = batch[0], batch[-1].seq
-        from_seq = first.data["from_seq"] if first.kind == "events.dropped" else first.seq
-        if self._lost is not None:
-            from_seq = self._lost[0]
-        self._lost = (from_seq, last)
-
-
-def dropped_event(
-    count: int | None, from_seq: int, to_seq: int, source: str, when: float | None = None
-) -> Event:
-    """The event that stands for `count` lost ones, `None` where nobody can know how many."""
-    data = {"count": count, "from_seq": from_seq, "to_seq": to_seq, "source": source}
-    return Event(to_seq, when or time.time(), None, None, "events.dropped", data)
 
 
 class Journal:
@@ -415,18 +287,3 @@ def _draft(record: Record) -> Draft:
         return _new(Draft, (when, service, connection, what, payload))
     detail = data_detail(what, size, payload, count)
     return _new(Draft, (when, service, connection, "connection.data", detail))
-
-
-def data_detail(
-    direction: int, length: int, payload: bytes | None, count: int = 1
-) -> dict[str, Any]:
-    """The `data` of a `connection.data` event; `count` is there where several were folded."""
-    detail: dict[str, Any] = {
-        "direction": _DIRECTIONS[direction],
-        "length": length,
-        "data": payload,
-        "truncated": payload is not None and len(payload) < length,
-    }
-    if count > 1:
-        detail["count"] = count
-    return detail

@@ -12,8 +12,8 @@ import pytest
 
 import socketdeck.concurrency
 from socketdeck import Service, Supervisor
+from socketdeck.building import server_class_for
 from socketdeck.concurrency import QUEUE_FACTOR
-from socketdeck.managed import server_class_for
 
 from .client import PATIENCE_SECONDS, Client
 from .conftest import Connect, Serve

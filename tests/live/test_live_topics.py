@@ -12,7 +12,7 @@ from app.live.pieces import FRAME_EVENTS, make_piece, split
 from app.live.statuses import Status
 from app.live.topics import BadSubscription, Topic, choose, read_after
 from socketdeck import Event
-from socketdeck.journal import dropped_event
+from socketdeck.event import dropped_event
 
 
 def event(seq: int, service: str | None = "one", kind: str = "service.log") -> Event:

@@ -12,16 +12,11 @@ from typing import Any
 import pytest
 
 import socketdeck.journal
-from socketdeck.journal import (
-    FOLD_ABOVE_RECORDS,
-    IN,
-    OUT,
-    Draft,
-    Event,
-    Journal,
-    Subscription,
-    event_as_json,
-)
+import socketdeck.subscription
+from socketdeck.direction import IN, OUT
+from socketdeck.event import Draft, Event, event_as_json
+from socketdeck.journal import FOLD_ABOVE_RECORDS, Journal
+from socketdeck.subscription import Subscription
 
 DEADLINE_SECONDS = 10.0
 
@@ -297,7 +292,7 @@ def test_a_slow_reader_loses_the_oldest_and_is_told(journal: Journal) -> None:
 def test_a_slow_reader_is_bounded_in_bytes_too(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socketdeck.journal, "SUBSCRIPTION_BYTES", 100_000)
+    monkeypatch.setattr(socketdeck.subscription, "SUBSCRIPTION_BYTES", 100_000)
     slow = journal.subscribe("slow")
     for _ in range(200):
         data(journal, 2_000)

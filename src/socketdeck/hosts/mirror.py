@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from socketdeck.connections import Connection, Control, opening_of
+from socketdeck.event import Draft, data_detail
 from socketdeck.hosts import wire
 from socketdeck.hosts.host import Run
-from socketdeck.journal import Draft, data_detail
 from socketdeck.peer import peer_text
 
 Take = Callable[[float, int, Any], None]

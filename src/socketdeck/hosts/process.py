@@ -21,12 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from socketdeck.building import Plan
 from socketdeck.connections import Connection
 from socketdeck.errors import LoadError, SocketdeckError
 from socketdeck.hosts import wire
 from socketdeck.hosts.host import Leftover, Run
 from socketdeck.hosts.mirror import ForkedMirror, Mirror, signal_name
-from socketdeck.managed import Plan
 
 START_SECONDS = 20.0
 """How long a handler's module may take to load in the child."""

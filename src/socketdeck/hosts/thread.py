@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import Any
 
 from socketdeck import output
+from socketdeck.building import Plan, build_server
 from socketdeck.hosts import acceptor
 from socketdeck.hosts.host import Leftover, Run
 from socketdeck.loading import resolve
-from socketdeck.managed import Plan, build_server
 from socketdeck.watch import Watch
 
 LEAVING_SECONDS = 1.0

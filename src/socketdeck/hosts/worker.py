@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from socketdeck import output
+from socketdeck.building import Plan, build_server
 from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
 from socketdeck.hosts.worker_watch import (
@@ -29,7 +30,6 @@ from socketdeck.hosts.worker_watch import (
     WorkerWatch,
 )
 from socketdeck.hosts.writer import Writer
-from socketdeck.managed import Plan, build_server
 
 
 class Worker:

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterable
 
 from socketdeck.connections import Connection, ConnectionTable
+from socketdeck.event import Draft
 from socketdeck.hosts import wire
 from socketdeck.hosts.writer import Writer
-from socketdeck.journal import Draft, Journal
+from socketdeck.journal import Journal
 from socketdeck.tally import Tally
 from socketdeck.watch import Watch
 

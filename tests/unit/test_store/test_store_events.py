@@ -8,7 +8,7 @@ import pytest
 
 from app.store import BadQuery, events
 from app.store.batches import BATCH_EVENTS, decode_events, encode_batches, inflate
-from socketdeck.journal import Event
+from socketdeck.event import Event
 
 
 def walk(panel: Any, **parameters: Any) -> list[int]:
