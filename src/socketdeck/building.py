@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import socketserver
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from socketdeck.concurrency import PoolMixIn, PromotingMixIn, ReapingForkingMixIn
 from socketdeck.managed import ManagedMixIn
 from socketdeck.seating import seat
-from socketdeck.tap_listening import tappable
+from socketdeck.tap_listening import DatagramSocket, tappable
 from socketdeck.watch import Watch
 
 if TYPE_CHECKING:
@@ -68,10 +68,20 @@ def build_server(
 
 
 class NonBlockingDatagramMixIn(socketserver.UDPServer):
-    """Takes what waits in one go, where stock asks the kernel twice for each datagram."""
+    """Takes what waits in one go, where stock asks the kernel twice for each datagram.
+
+    What is longer than `max_packet_size` is cut, as stock cuts it, but told of.
+    """
+
+    socket: DatagramSocket
+
+    @cached_property
+    def _room(self) -> bytearray:
+        """For one datagram: one thread at a time is in `get_request`. Made for the first."""
+        return bytearray(self.max_packet_size)
 
     def get_request(self) -> Any:
-        data, client_address = self.socket.recvfrom(self.max_packet_size, socket.MSG_DONTWAIT)
+        data, client_address = self.socket.receive(self._room)
         return (data, self.socket), client_address
 
 

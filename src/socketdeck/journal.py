@@ -157,8 +157,8 @@ class Journal:
             self.flush()
             self._publish(drafts)
 
-    def publish_loss(self, count: int, source: str) -> None:
-        """Say that `count` events of a source were lost."""
+    def publish_loss(self, count: int | None, source: str) -> None:
+        """Say that `count` events of a source were lost; `None` where nobody can know how many."""
         with self._draining:
             self._tell_loss(count, source)
 
@@ -228,9 +228,9 @@ class Journal:
             self.dropped += lost
             self._tell_loss(lost, self.source)
 
-    def _tell_loss(self, count: int, source: str) -> None:
+    def _tell_loss(self, count: int | None, source: str) -> None:
         first = self._next_seq
-        self._next_seq += count
+        self._next_seq += 1 if count is None else count
         self._hand_out([dropped_event(count, first, self._next_seq - 1, source)])
 
     def _publish(self, drafts: Iterable[Draft]) -> None:

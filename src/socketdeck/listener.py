@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 
-from socketdeck.address import Address
+from socketdeck.address import Address, Holders
 
 
 class Listener:
@@ -18,9 +18,9 @@ class Listener:
     has the descriptor.
     """
 
-    def __init__(self, address: Address, backlog: int) -> None:
-        """Bind; `AddressUnavailable` says why not."""
-        self.socket = address.bind(backlog=backlog)
+    def __init__(self, address: Address, backlog: int, holders: Holders | None = None) -> None:
+        """Bind; `AddressUnavailable` says why not, and who of the `holders` is in the way."""
+        self.socket = address.bind(backlog=backlog, holders=holders)
         self.address = address.bound_as(self.socket)
         self.socket.setblocking(not address.is_stream)
         self._file = _identity(address.path) if address.is_unix else None

@@ -107,8 +107,10 @@ class ManagedMixIn(socketserver.BaseServer):
             for descriptor, events in ready:
                 if descriptor == listening:
                     if events & select.POLLNVAL:
-                        raise OSError(errno.EBADF, "the listening socket was closed")
+                        raise _closed_under_us()
                     self.handle_ready(batch)
+                    if self.fileno() != listening and not self._stop_asked:
+                        raise _closed_under_us()  # its number may be another's by now
                 elif descriptor in callbacks:
                     callbacks[descriptor]()
                 elif not self._stop_asked:
@@ -154,6 +156,9 @@ class ManagedMixIn(socketserver.BaseServer):
 
     def shutdown(self) -> None:
         """Have the loop end, and wait until it has; returns at once where none runs."""
+        if self.acceptor is not None:
+            self.acceptor.end(self, None)
+            return
         serving = self._serving
         self.request_shutdown()
         if serving is not None:
@@ -161,6 +166,8 @@ class ManagedMixIn(socketserver.BaseServer):
 
     def server_close(self) -> None:
         """Close the socket, and the waker with it."""
+        if self.acceptor is not None:
+            self.acceptor.end(self, _closed_under_us())
         super().server_close()
         self._closed = True
         if self._waker is not None and self._serving is None:
@@ -304,13 +311,17 @@ class ManagedMixIn(socketserver.BaseServer):
             connection.table.closed(connection)  # detached: nobody else sees its end
 
     def _connection_of(self, request: Any) -> Any:
-        return getattr(request, "connection", None) if isinstance(request, TappedSocket) else None
+        return getattr(request, "_connection", None) if isinstance(request, TappedSocket) else None
 
     def _tell_exhausted(self, error: OSError) -> None:
         if not self._told_exhausted and self.watch is not None:
             self._told_exhausted = True
             text = f"cannot accept: {error.strerror}; trying again each second"
             self.watch.say("stderr", text)
+
+
+def _closed_under_us() -> OSError:
+    return OSError(errno.EBADF, "the listening socket was closed")
 
 
 _reaps_by_pidfd = ReapingForkingMixIn.service_actions

@@ -9,6 +9,7 @@ for each connection is quicker without what nobody in it uses.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 
@@ -59,9 +60,10 @@ class HandlerStream(io.TextIOBase):
         *lines, rest = (current.partial.get(self._name, "") + text).split("\n")
         for line in lines:
             tell(connection, self._name, line)
-        while len(rest) > LINE_CHARACTERS:
-            tell(connection, self._name, rest[:LINE_CHARACTERS])
-            rest = rest[LINE_CHARACTERS:]
+        if len(rest) > LINE_CHARACTERS:
+            whole = len(rest) // LINE_CHARACTERS * LINE_CHARACTERS
+            tell(connection, self._name, rest[:whole])
+            rest = rest[whole:]
         current.partial[self._name] = rest
         if rest:
             global unfinished
@@ -124,18 +126,25 @@ def finish() -> None:
                 tell(connection, stream, text)
         partial.clear()
     current.connection = None
+    if sys.stdout is None or sys.stderr is None:
+        capture()  # its handler's doing, which is not to be everybody's
 
 
 _installing = threading.Lock()
+_streams: dict[str, HandlerStream] = {}
+"""What was put in place last, by name; under `_installing`."""
 
 
 def capture() -> None:
     """Put the streams in place, once for the process; listen to `logging` where it is in use."""
     with _installing:
-        if not isinstance(sys.stdout, HandlerStream) and sys.stdout is not None:
-            sys.stdout = HandlerStream("stdout", sys.stdout)
-        if not isinstance(sys.stderr, HandlerStream) and sys.stderr is not None:
-            sys.stderr = HandlerStream("stderr", sys.stderr)
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if isinstance(stream, HandlerStream):
+                continue
+            if stream is not None or name not in _streams:
+                _streams[name] = HandlerStream(name, stream or open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, _streams[name])
         if "logging" in sys.modules:
             from socketdeck.output_logging import listen_to_logging
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from socketdeck import exchange as client
-from socketdeck.address import Address
+from socketdeck.address import Address, Holders
 from socketdeck.connections import ConnectionTable
 from socketdeck.definition import ServiceDefinition
 from socketdeck.errors import (
@@ -72,12 +72,14 @@ class Service:
         table: ConnectionTable,
         timekeeper: Timekeeper,
         folder: Path | None = None,
+        holders: Holders | None = None,
     ) -> None:
         self.tally = Tally()
         self._table = table
         self._journal = table.journal
         self._timekeeper = timekeeper
         self._folder = folder
+        self._holders = holders
         self._lifecycle = threading.RLock()
         # Written under _lifecycle only; each is replaced whole, so a reader sees one or the other.
         self._definition = definition
@@ -184,6 +186,10 @@ class Service:
         """
         with self._lifecycle:
             if self._state in ("running", "suspended"):
+                if self._one_shot:
+                    raise IllegalTransition(
+                        f"{self.name} waits for a single request; start it after that, or stop it"
+                    )
                 return
             self._attempts = 0
             self._begin(patient=patient)
@@ -332,7 +338,8 @@ class Service:
         give_up = time.monotonic() + (AUTOSTART_TRIES_SECONDS if patient else 0)
         while True:
             try:
-                return Listener(definition.listens_on, definition.limits.backlog)
+                backlog = definition.limits.backlog
+                return Listener(definition.listens_on, backlog, self._holders)
             except AddressUnavailable:
                 if time.monotonic() >= give_up:
                     raise
@@ -401,12 +408,11 @@ class Service:
             if self._host is not host:
                 return  # somebody stopped it meanwhile
             ran = time.time() - self._since
+            by_count = self._one_shot or (self._running or self._definition).requests is not None
+            why = "ended" if error is not None else "requests" if by_count else "shutdown"
             # Nobody asked for this end: those being served are let finish, however long it takes.
             try:
-                leftovers = self._end(
-                    threading.TIMEOUT_MAX if error is None else 0.0,
-                    why="requests" if error is None else "ended",
-                )
+                leftovers = self._end(threading.TIMEOUT_MAX if error is None else 0.0, why=why)
             except StopIncomplete:
                 return  # the state says so
             if ran > max(self._definition.restart.maximum_delay, HEALTHY_SECONDS):
@@ -415,12 +421,12 @@ class Service:
             if leftovers:
                 self._left_behind(leftovers)
             elif self._is_to_restart(failed=error is not None):
-                self._move("backoff", why="ended", error=failure)
+                self._move("backoff", why=why, error=failure)
                 self._retry_later()
             elif error is not None:
-                self._move("failed", why="ended", error=failure)
+                self._move("failed", why=why, error=failure)
             else:
-                self._move("stopped", why="requests")
+                self._move("stopped", why=why)
 
     def _is_to_restart(self, *, failed: bool) -> bool:
         restart = self._definition.restart

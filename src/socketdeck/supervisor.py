@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
+from socketdeck.address import Address
 from socketdeck.connections import Connection, ConnectionTable
 from socketdeck.definition import ServiceDefinition
 from socketdeck.errors import (
@@ -67,7 +68,9 @@ class Supervisor:
         `announce` false leaves out the event: for one that was there before, as after a restart.
         """
         wanted = self._checked(definition, fields)
-        service = Service(wanted, self.connections, self._timekeeper, self.handlers_folder)
+        service = Service(
+            wanted, self.connections, self._timekeeper, self.handlers_folder, self._holder_of
+        )
         with self._lock:
             if wanted.name in self._services:
                 raise NameTaken(f"there is a service {wanted.name} already; choose another name")
@@ -159,6 +162,14 @@ class Supervisor:
         if isinstance(definition, ServiceDefinition):
             return definition
         return ServiceDefinition.parse({**(definition or {}), **fields})
+
+    def _holder_of(self, address: Address) -> str | None:
+        """Which service has it bound: not always the one whose definition names it."""
+        for service in self.services():
+            bound = service.address
+            if bound is not None and bound.overlaps(address):
+                return f"the service {service.name}"
+        return None
 
     def _check_address(self, wanted: ServiceDefinition) -> None:
         address = wanted.listens_on

@@ -68,8 +68,8 @@ def reached(place: Whereabouts | None) -> socket.socket | None:
 class TappedSocket(socket.socket):
     """An accepted socket that knows its connection. Subclasses differ in how closely they look."""
 
-    __slots__ = ("connection",)
-    connection: Connection
+    __slots__ = ("_connection",)
+    _connection: Connection
 
     def _real_close(self, *arguments: Any) -> None:
         """Called by `socket` when the last user (a `makefile`, the socket itself) closes."""
@@ -80,7 +80,7 @@ class TappedSocket(socket.socket):
 
     def detach(self) -> int:
         """Give the descriptor away: it is not looked at any more, but the connection goes on."""
-        connection = self.connection
+        connection = self._connection
         descriptor = super().detach()
         if descriptor >= 0 and connection.control is not None:
             connection.control.detached(connection, descriptor)
@@ -88,8 +88,8 @@ class TappedSocket(socket.socket):
 
     def dup(self) -> TappedSocket:
         """A second handle on the same connection, which ends with the last of them."""
-        twin, connection = super().dup(), self.connection
-        twin.connection = connection
+        twin, connection = super().dup(), self._connection
+        twin._connection = connection
         connection.handles += 1
         connection.elsewhere = whereabouts(twin.fileno())
         return twin
@@ -102,7 +102,7 @@ class TappedSocket(socket.socket):
 
     def _ended(self) -> None:
         try:
-            connection = self.connection
+            connection = self._connection
         except AttributeError:
             return  # it failed before it was given one
         connection.handles -= 1
@@ -135,10 +135,10 @@ class CountingSocket(TappedSocket):
 
     def _ending(self) -> None:
         """The peer has sent its last byte, and the handler has seen it."""
-        self.connection.peer_ended = True
+        self._connection.peer_ended = True
 
     def _failed(self, error: OSError) -> None:
-        connection = self.connection
+        connection = self._connection
         if error.errno in _PEER_RESET:
             connection.reset = True
         elif error.errno in _PATH_FAILED:
@@ -245,7 +245,7 @@ class CountingSocket(TappedSocket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """os.sendfile goes round `send`; where `socket` falls back to that, it is counted there."""
-        connection = self.connection
+        connection = self._connection
         before = connection.bytes_out
         try:
             length = super().sendfile(file, offset, count)

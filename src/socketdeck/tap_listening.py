@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import _socket
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 # As plain numbers: Python's own properties make an enum of each, every time.
 _family_of = _socket.socket.family.__get__
 _kind_of = _socket.socket.type.__get__
+
+_WHOLE_LENGTH = socket.MSG_TRUNC if sys.platform == "linux" else 0
+"""Elsewhere it asks for nothing, or is refused: what was cut looks whole there."""
 
 
 class ListeningSocket(socket.socket):
@@ -37,6 +41,17 @@ class DatagramSocket(socket.socket):
 
     __slots__ = ()
     watch: Any
+
+    def receive(self, room: bytearray) -> tuple[bytes, Any]:
+        """The datagram that waits, as far as it fits into `room`; the watch learns its length.
+
+        Raises `BlockingIOError` where none waits. Linux tells the length (recv(2), MSG_TRUNC); not
+        by way of `recvfrom`, whose result would grow to it with bytes that never came.
+        """
+        length, address = super().recvfrom_into(room, 0, _WHOLE_LENGTH | socket.MSG_DONTWAIT)
+        data = bytes(memoryview(room)[:length])
+        self.watch.received(address, data, length)
+        return data, address
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         data, address = super().recvfrom(bufsize, flags)
@@ -97,13 +112,11 @@ class OwnDatagramSocket(DatagramSocket):
 def tappable(listening: socket.socket) -> socket.socket:
     """The same socket in an object that has room for a watch; the one given is empty from now on.
 
-    It saves the class that `tap_listener` would make, 1.5 KB for each service.
+    It saves the class that `tap_listener` would make, 1.5 KB for each service. Whether it blocks is
+    left as it is: that is the descriptor's, and shared with every process that has it.
     """
     kind = OwnListeningSocket if listening.type == socket.SOCK_STREAM else OwnDatagramSocket
-    timeout = listening.gettimeout()
-    found = kind(listening.family, listening.type, listening.proto, fileno=listening.detach())
-    found.settimeout(timeout)
-    return found
+    return kind(listening.family, listening.type, listening.proto, fileno=listening.detach())
 
 
 def tap_listener(listening: socket.socket, watch: Any) -> None:

@@ -41,7 +41,7 @@ class CountersSocket(CountingSocket):
         except OSError as error:
             self._failed(error)
             raise
-        connection = self.connection
+        connection = self._connection
         if data:
             length = len(data)
             connection.bytes_in += length
@@ -62,14 +62,14 @@ class CountersSocket(CountingSocket):
             self._failed(error)
             raise
         if length:
-            connection = self.connection
+            connection = self._connection
             connection.bytes_in += length
             connection.messages_in += 1
             if not connection.changed:
                 connection.changed = True
                 connection.touch(connection)
         elif len(buffer):
-            self.connection.peer_ended = True
+            self._connection.peer_ended = True
         return length
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -86,7 +86,7 @@ class CountersSocket(CountingSocket):
         length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
         if not length:
             return self._sendall_nothing(data, flags)
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         if not connection.changed:
@@ -101,7 +101,7 @@ class CountersSocket(CountingSocket):
             raise
 
     def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_in += length
         connection.messages_in += 1
         if not connection.changed:
@@ -109,7 +109,7 @@ class CountersSocket(CountingSocket):
             connection.touch(connection)
 
     def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         if not connection.changed:
@@ -130,7 +130,7 @@ class EventsSocket(CountingSocket):
         except OSError as error:
             self._failed(error)
             raise
-        connection = self.connection
+        connection = self._connection
         if data:
             length = len(data)
             connection.bytes_in += length
@@ -152,7 +152,7 @@ class EventsSocket(CountingSocket):
             self._failed(error)
             raise
         if length:
-            connection = self.connection
+            connection = self._connection
             connection.bytes_in += length
             connection.messages_in += 1
             connection.append((connection.number(), _now(), connection.origin, IN, length, None))
@@ -160,7 +160,7 @@ class EventsSocket(CountingSocket):
                 connection.changed = True
                 connection.touch(connection)
         elif len(buffer):
-            self.connection.peer_ended = True
+            self._connection.peer_ended = True
         return length
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -177,7 +177,7 @@ class EventsSocket(CountingSocket):
         length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
         if not length:
             return self._sendall_nothing(data, flags)
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         if not connection.changed:
@@ -196,7 +196,7 @@ class EventsSocket(CountingSocket):
             connection.touch(connection)
 
     def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_in += length
         connection.messages_in += 1
         connection.append((connection.number(), _now(), connection.origin, IN, length, None))
@@ -205,7 +205,7 @@ class EventsSocket(CountingSocket):
             connection.touch(connection)
 
     def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         connection.append((connection.number(), _now(), connection.origin, OUT, length, None))
@@ -227,7 +227,7 @@ class PayloadSocket(CountingSocket):
         except OSError as error:
             self._failed(error)
             raise
-        connection = self.connection
+        connection = self._connection
         if data:
             length = len(data)
             connection.bytes_in += length
@@ -251,7 +251,7 @@ class PayloadSocket(CountingSocket):
             self._failed(error)
             raise
         if length:
-            connection = self.connection
+            connection = self._connection
             connection.bytes_in += length
             connection.messages_in += 1
             seen = kept(buffer, length, connection.prefix)
@@ -260,7 +260,7 @@ class PayloadSocket(CountingSocket):
                 connection.changed = True
                 connection.touch(connection)
         elif len(buffer):
-            self.connection.peer_ended = True
+            self._connection.peer_ended = True
         return length
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -277,7 +277,7 @@ class PayloadSocket(CountingSocket):
         length = len(data) if data.__class__ is bytes else memoryview(data).nbytes
         if not length:
             return self._sendall_nothing(data, flags)
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         if not connection.changed:
@@ -301,7 +301,7 @@ class PayloadSocket(CountingSocket):
             connection.touch(connection)
 
     def _received(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_in += length
         connection.messages_in += 1
         seen = kept(buffer, length, connection.prefix)
@@ -311,7 +311,7 @@ class PayloadSocket(CountingSocket):
             connection.touch(connection)
 
     def _sent(self, length: int, buffer: Any) -> None:
-        connection = self.connection
+        connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
         seen = kept(buffer, length, connection.prefix)

@@ -68,7 +68,7 @@ class Watch:
         """A connection for a socket just accepted; nobody is shown it before `admit`."""
         connection = self._connection(client_address)
         connection.socket = weakref.ref(accepted)
-        accepted.connection = connection
+        accepted._connection = connection
         if self.local is None:
             with contextlib.suppress(OSError):
                 connection.local = peer_text(accepted.getsockname())
@@ -94,7 +94,7 @@ class Watch:
     def find(self, request: Any, client_address: Any) -> Connection | None:
         """The connection that a request of socketserver belongs to, where it is one of ours."""
         if isinstance(request, TappedSocket):
-            return getattr(request, "connection", None)
+            return getattr(request, "_connection", None)
         if isinstance(request, tuple):
             return self.flow(client_address)
         return None
@@ -118,14 +118,16 @@ class Watch:
             self.flows[key] = connection
         return connection
 
-    def received(self, client_address: Any, data: bytes) -> None:
-        """A datagram came in."""
+    def received(self, client_address: Any, data: bytes, length: int | None = None) -> None:
+        """A datagram came in; of `length` bytes, where `data` is what was left of a longer one."""
         flow = self.flow(client_address)
         if self.level == "off":
             flow.last_activity = time.time()  # what else would keep it from expiring
             return
-        self._tell(flow, IN, len(data), data)
-        flow.count_in(len(data))
+        if length is None:
+            length = len(data)
+        self._tell(flow, IN, length, data)
+        flow.count_in(length)
 
     def sending(self, flow: Connection, length: int) -> None:
         """A datagram is about to go out: whoever receives it is to find it counted."""

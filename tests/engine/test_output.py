@@ -196,3 +196,14 @@ def test_a_log_record_that_cannot_be_formatted_ends_no_handler(
     client = connect(serve())
     assert client.ask("log-badly") == "done"
     assert client.ask("hello") == "hello"
+
+
+def test_a_handler_that_takes_the_streams_away_takes_nothing_from_others(
+    serve: Serve, connect: Connect, events: Transcript
+) -> None:
+    client = connect(serve())
+    assert client.ask("take-streams") == "done"
+    client.end()
+    events.closed(1)
+    connect(serve()).ask("print still here")
+    assert events.wait("service.log").data == {"stream": "stdout", "text": "still here"}

@@ -376,6 +376,7 @@ def test_a_child_that_is_killed_is_restarted(
     assert events.closed(1)["reason"] == "child_signalled"
     told = events.wait("service.state", state="backoff").data
     assert "SIGKILL" in told["error"]["message"]
+    assert events.wait("events.dropped", source=f"process {pid}").data["count"] is None
     events.wait("service.state", state="running", count=2)
     assert int(connect(service).ask("pid")) != pid
     assert service.status().restarts == 1
@@ -392,6 +393,8 @@ def test_a_forked_child_that_is_killed_ends_its_connection_alone(
     os.kill(pid, signal.SIGKILL)
     assert events.closed(number)["reason"] == "child_signalled"
     assert "SIGKILL" in events.wait("connection.error", connection=number).data["message"]
+    lost = events.wait("events.dropped", source=f"process {pid}").data
+    assert lost["count"] is None, "what it had not told yet"
     assert other.ask("still here") == "still here"
     assert service.state == "running"
 

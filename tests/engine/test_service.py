@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import queue
@@ -375,14 +376,39 @@ def test_a_port_in_use_names_its_holder(deck: Supervisor, events: Transcript) ->
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         said = failure(deck, address=address)
-    assert said.startswith(f"cannot bind {address}: it is in use by ")
-    assert f"(pid {os.getpid()})" in said
+    assert said == f"cannot bind {address}: it is in use by this panel"
     service = deck.get("echo")
     told = until(events, service, "failed")
     assert told["error"]["type"] == "AddressUnavailable"
     service.start()
     assert service.state == "running", "once the port is free"
     assert service.status().last_error is None
+
+
+def test_a_port_that_another_service_got_names_it(deck: Supervisor, serve: Serve) -> None:
+    bound = str(serve("echo", name="other").address)
+    assert failure(deck, address=bound) == f"cannot bind {bound}: it is in use by the service other"
+
+
+def test_an_address_that_another_service_still_has_names_it(deck: Supervisor, serve: Serve) -> None:
+    other = serve("echo", name="other")
+    bound = str(other.address)
+    deck.replace("other", {**other.definition.model_dump(), "address": "tcp://127.0.0.1:1"})
+    assert failure(deck, address=bound) == f"cannot bind {bound}: it is in use by the service other"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tcp://[::1]:7001", "tcp://[0:0:0:0:0:0:0:1]:7001"),
+        ("tcp://127.0.0.1:7001", "tcp://localhost:7001"),
+        ("tcp://127.0.0.1:7001", "tcp://[::ffff:127.0.0.1]:7001"),
+    ],
+)
+def test_an_address_is_taken_however_it_is_written(deck: Supervisor, one: str, other: str) -> None:
+    deck.add(name="one", handler="echo", address=one)
+    with pytest.raises(AddressTaken, match="is the address of the service one"):
+        deck.add(name="other", handler="echo", address=other)
 
 
 def test_a_host_that_is_not_known(deck: Supervisor) -> None:
@@ -413,7 +439,7 @@ def test_a_socket_file_that_somebody_listens_on(deck: Supervisor, tmp_path: Path
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        assert f"(pid {os.getpid()})" in failure(deck, address=f"unix://{path}")
+        assert failure(deck, address=f"unix://{path}").endswith("in use by this panel")
         assert path.is_socket()
     path.unlink()
 
@@ -516,6 +542,60 @@ def test_a_stop_does_not_wait_for_the_last_request(
     service.stop(drain_timeout=0)
     assert service.state == "stopped"
     assert client.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"concurrency": "sync"},
+        {"concurrency": "threading"},
+        {"concurrency": "pool"},
+        {"concurrency": "threading", "host": "process"},
+    ],
+    ids=lambda fields: "-".join(fields.values()),
+)
+def test_a_handler_may_shut_its_server_down(
+    serve: Serve, connect: Connect, events: Transcript, fields: dict[str, str]
+) -> None:
+    service = serve("ending:Ending", **fields)
+    client = connect(service)
+    assert client.send(b"shutdown").receive() == b"done"
+    assert until(events, service, "stopped")["why"] == "shutdown"
+    assert service.status().last_error is None
+    assert events.closed(1)["reason"] == "server_closed"
+
+
+@pytest.mark.parametrize("what", [b"server_close", b"close"])
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "pool"])
+def test_a_handler_that_closes_the_port_ends_its_service(
+    serve: Serve, connect: Connect, events: Transcript, concurrency: str, what: bytes
+) -> None:
+    service = serve("ending:Ending", concurrency=concurrency, restart={"policy": "never"})
+    address = service.address
+    assert address is not None
+    connect(service).send(what).receive()  # an answer or, if the end is quicker, none
+    # Where nobody waits on the socket any more, it takes a client to find out.
+    with (
+        contextlib.suppress(ConnectionError),
+        socket.create_connection(("127.0.0.1", address.port)),
+    ):
+        until(events, service, "failed")
+    failed = until(events, service, "failed")
+    assert failed["why"] == "ended"
+    assert "socket was closed" in failed["error"]["message"]
+
+
+def test_a_start_does_not_interfere_with_a_single_request(
+    deck: Supervisor, connect: Connect, events: Transcript
+) -> None:
+    service = deck.add(name="greeting", address="tcp://127.0.0.1:0", handler="greeting")
+    handled = in_background(lambda: service.handle_request(timeout=PATIENCE_SECONDS))
+    until(events, service, "running")
+    with pytest.raises(IllegalTransition, match="single request"):
+        service.start()
+    assert connect(service).rest() == b"Thank you for connection"
+    assert handled() is True
+    until(events, service, "stopped")
 
 
 def test_a_stop_ends_a_service_that_counts_its_requests(serve: Serve) -> None:

@@ -336,12 +336,28 @@ def test_datagrams_of_every_size(
     assert data["truncated"] is (size > 256)
 
 
-def test_what_is_longer_than_max_datagram_is_cut(
-    serve: Serve, connect: Connect, events: Transcript
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "pool", "forking"])
+def test_what_is_longer_than_max_datagram_is_cut_and_said_to_be(
+    serve: Serve, connect: Connect, events: Transcript, concurrency: str
 ) -> None:
-    service = serve("echo", "udp://127.0.0.1:0", limits={"max_datagram": 10})
-    assert connect(service).send(b"0123456789abcdef").receive() == b"0123456789"
-    assert events.wait("connection.data", direction="in").data["length"] == 10
+    limits = {"max_datagram": 10}
+    service = serve("echo", "udp://127.0.0.1:0", limits=limits, concurrency=concurrency)
+    client = connect(service)
+    assert client.send(b"0123456789abcdef").receive() == b"0123456789"
+    cut = events.wait("connection.data", direction="in").data
+    assert (cut["length"], cut["data"], cut["truncated"]) == (16, b"0123456789", True)
+    assert client.send(b"9876543210").receive() == b"9876543210"
+    whole = events.wait("connection.data", direction="in", count=2).data
+    assert (whole["length"], whole["data"], whole["truncated"]) == (10, b"9876543210", False)
+
+
+def test_a_unix_datagram_may_be_longer_than_any_other(
+    serve: Serve, connect: Connect, events: Transcript, tmp_path: Path
+) -> None:
+    service = serve("discard", f"unixgram://{tmp_path}/s", capture={"bytes": 0})
+    connect(service).send(bytes(100_000))
+    cut = events.wait("connection.data").data
+    assert (cut["length"], len(cut["data"]), cut["truncated"]) == (100_000, 65_507, True)
 
 
 def test_an_answer_that_cannot_be_sent_is_no_end(

@@ -8,6 +8,7 @@ everybody.
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import threading
 import time
@@ -17,7 +18,8 @@ from typing import Any
 from socketdeck.managed import ACCEPTED_AT_ONCE, EXHAUSTED_PAUSE_SECONDS
 from socketdeck.waker import Waker
 
-Failed = Callable[[BaseException], None]
+Ended = Callable[[BaseException | None], None]
+"""Told that a server has ended by itself: by what its loop would have raised, or by a shutdown."""
 
 
 class Acceptor:
@@ -33,14 +35,14 @@ class Acceptor:
     def __init__(self) -> None:
         self._poll: Any = None
         self._waker: Waker | None = None
-        self._servers: dict[int, tuple[Any, Failed]] = {}
+        self._servers: dict[int, tuple[Any, Ended]] = {}
         self._at: Any = None
         self._passed = threading.Condition()
         self._pausing = threading.Lock()
         self._resting: dict[int, float] = {}  # out of descriptors, until when; the thread's alone
 
-    def add(self, server: Any, failed: Failed) -> None:
-        """Accept for a server from now on; `failed` is told what its loop would have raised."""
+    def add(self, server: Any, ended: Ended) -> None:
+        """Accept for a server from now on."""
         with self._passed:
             if self._poll is None:
                 self._poll, self._waker = select.epoll(), Waker()
@@ -48,19 +50,30 @@ class Acceptor:
                 threading.Thread(target=self._run, name="socketdeck-acceptor", daemon=True).start()
         server.acceptor = self
         descriptor = server.fileno()
-        self._servers[descriptor] = (server, failed)
+        self._servers[descriptor] = (server, ended)
         self._poll.register(descriptor, select.EPOLLIN)
 
-    def remove(self, server: Any) -> None:
-        """Accept for it no more; once this returns, the thread is not in it and will not be."""
+    def remove(self, server: Any) -> Ended | None:
+        """Accept for it no more; once this returns, the thread is not in it and will not be.
+
+        Returns whom to tell that it has ended, where nobody has taken it out before.
+        """
         descriptor = server.fileno()
-        if self._servers.pop(descriptor, None) is None:
-            return
+        _, ended = self._servers.pop(descriptor, (None, None))
+        if ended is None:
+            return None
         with contextlib.suppress(OSError):
             self._poll.unregister(descriptor)
         if self._at is server and threading.current_thread().name != "socketdeck-acceptor":
             with self._passed:
                 self._passed.wait_for(lambda: self._at is not server)
+        return ended
+
+    def end(self, server: Any, error: BaseException | None) -> None:
+        """The server is ended from its own side, as a handler may: what serves it is told."""
+        ended = self.remove(server)
+        if ended is not None:
+            ended(error)
 
     def resume(self, server: Any) -> None:
         """The server accepts again."""
@@ -83,11 +96,13 @@ class Acceptor:
                 self._end_rests(time.monotonic())
 
     def _accept(self, descriptor: int) -> None:
-        server, failed = self._servers.get(descriptor, (None, None))
-        if server is None or failed is None:
+        server, ended = self._servers.get(descriptor, (None, None))
+        if server is None or ended is None:
             return
         self._at = server
         try:
+            if server.fileno() != descriptor:
+                raise OSError(errno.EBADF, "the listening socket was closed")
             if descriptor in self._servers:
                 server.handle_ready(ACCEPTED_AT_ONCE)
                 self._pause(descriptor, server)
@@ -95,7 +110,7 @@ class Acceptor:
             self._servers.pop(descriptor, None)
             with contextlib.suppress(OSError):
                 self._poll.unregister(descriptor)
-            failed(error)
+            ended(error)
         finally:
             self._at = None
         with self._passed:

@@ -80,7 +80,7 @@ class Child:
         # Without a descriptor until there is one.
         self.request = SOCKET_CLASSES[level](listening.family, listening.type)
         _socket.socket.close(self.request)
-        self.request.connection = account  # type: ignore[assignment]
+        self.request._connection = account  # type: ignore[assignment]
 
     def serve(self, descriptor: int, client_address: Any, key: int, opened_at: float) -> None:
         """Handle the connection that was accepted as `descriptor`, tell all, and exit."""

@@ -160,10 +160,15 @@ class Mirror:
         """A forked child that handled a datagram is gone, and could not tell its end."""
         self._finished(when, key, None)
         self._event("connection.error", when, self._connections.get(key), _loss_of(data))
+        self.lose(None, f"process {data['pid']}")
 
     def _lost(self, when: float, key: int, data: Any) -> None:
+        self.lose(data["count"], self.source)
+
+    def lose(self, count: int | None, source: str) -> None:
+        """Say that so many events were lost here; `None`: those that an abrupt end left untold."""
         self.publish()
-        self._run.table.journal.publish_loss(data["count"], self.source)
+        self._run.table.journal.publish_loss(count, source)
 
     def _event(self, kind: str, when: float, connection: Connection | None, data: Any) -> None:
         tally = self._run.tally
@@ -237,6 +242,7 @@ class ForkedMirror(Mirror):
         elif connection.wish is None and connection.error is None:
             loss = _loss_of({"pid": connection.pid, "status": status})
             self._event("connection.error", when, connection, loss)
+            self.lose(None, f"process {connection.pid}")
         reason = "child_signalled" if status is not None and status < 0 else "child_exited"
         self._leave(connection, None if status is None else reason, when)
 

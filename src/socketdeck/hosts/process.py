@@ -315,6 +315,8 @@ class ProcessHost:
         while poll.poll(0) and self._take_output():
             pass
         self._settled = True
+        if status:
+            self._mirror.lose(None, self._mirror.source)
         self._mirror.end_all("child_signalled" if status < 0 else "child_exited")
         if not self._ready.is_set():
             self._start_failure = {

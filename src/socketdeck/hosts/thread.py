@@ -75,7 +75,7 @@ class ThreadHost:
         self._server = build_server(Plan.of(definition), run.listener.duplicate(), handler, watch)
         elsewhere = definition.concurrency in ("threading", "pool")
         if address.is_stream and elsewhere and run.requests is None:
-            acceptor.shared.add(self._server, self._failed)
+            acceptor.shared.add(self._server, self._ended)
         else:
             self._server.ensure_waker()  # what hinders it is known now, and not when it stops
             self._thread = threading.Thread(target=self._serve, name=definition.name, daemon=True)
@@ -114,8 +114,8 @@ class ThreadHost:
         alive = {thread: None for thread in threads if thread.is_alive()}
         return [_leftover(thread) for thread in alive]
 
-    def _failed(self, error: BaseException) -> None:
-        """What the acceptor met in this server, where a loop of its own would have ended."""
+    def _ended(self, error: BaseException | None) -> None:
+        """The server has ended by itself: as its loop would have, where the acceptor serves it."""
         if not self._stopping:
             self._run.ended(error)
 
@@ -133,8 +133,7 @@ class ThreadHost:
                         break
         except BaseException as raised:
             error = raised
-        if not self._stopping:
-            run.ended(error)
+        self._ended(error)
 
 
 def _leftover(thread: threading.Thread) -> Leftover:

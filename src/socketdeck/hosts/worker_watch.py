@@ -36,7 +36,7 @@ class WireJournal(Journal):
     def _publish(self, drafts: Iterable[Draft]) -> None:
         self._write([[kind, when, key, data] for when, _, key, kind, data in drafts])
 
-    def _tell_loss(self, count: int, source: str) -> None:
+    def _tell_loss(self, count: int | None, source: str) -> None:
         self._write([[wire.LOST, 0, None, {"count": count}]])
 
     def _write(self, messages: list[wire.Message]) -> None:

@@ -709,13 +709,13 @@ tap(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "O!s:tap", &PyType_Type, &tapped, &level)) {
         return NULL;
     }
-    PyObject *slot = PyObject_GetAttrString((PyObject *)tapped, "connection");
+    PyObject *slot = PyObject_GetAttrString((PyObject *)tapped, "_connection");
     if (slot == NULL) {
         return NULL;
     }
     if (!Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
         Py_DECREF(slot);
-        PyErr_SetString(PyExc_TypeError, "a class with a slot `connection` is wanted");
+        PyErr_SetString(PyExc_TypeError, "a class with a slot `_connection` is wanted");
         return NULL;
     }
     connection_offset = ((PyMemberDescrObject *)slot)->d_member->offset;
