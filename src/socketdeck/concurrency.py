@@ -42,7 +42,7 @@ class PoolMixIn(_Server):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._requests: queue.SimpleQueue[tuple[Any, Any] | None] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []  # the serving thread's alone, until it has ended
-        self._free = 0  # taken by the serving thread, given by the pool's; see connections.py
+        self._free = 0  # taken by the serving thread, given by the pool's; see hot/counts.py
         super().__init__(*arguments, **options)
 
     @property
@@ -64,8 +64,8 @@ class PoolMixIn(_Server):
         thread = threading.Thread(
             target=self._serve_pool, name=f"{self.thread_prefix}-{len(self._pool) + 1}", daemon=True
         )
+        thread.start()  # which may fail: then it is none of the pool's
         self._pool.append(thread)
-        thread.start()
 
     def _serve_pool(self) -> None:
         requests = self._requests
@@ -126,13 +126,15 @@ class _Promoter:
 
     def oversee(self, server: PromotingMixIn) -> None:
         with self._changed:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="socketdeck-promoter", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return  # no thread is to be had; the next datagram asks again
+                self._thread = thread
             server.overseen = True
             self._servers[server] = 0
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="socketdeck-promoter", daemon=True
-                )
-                self._thread.start()
             self._changed.notify()
 
     def _run(self) -> None:
@@ -144,7 +146,10 @@ class _Promoter:
                 servers = list(self._servers)
             pause.wait(PROMOTE_AFTER_SECONDS)
             for server in servers:
-                served = server.look()
+                try:
+                    served = server.look()
+                except RuntimeError:  # no thread is to be had; perhaps at the next look
+                    served = True
                 with self._changed:
                     quiet = 0 if served else self._servers.get(server, 0) + 1
                     self._servers[server] = quiet
@@ -266,7 +271,11 @@ class PromotingMixIn(_Server):
                 target=self._work, args=(job, *arguments), name=name, daemon=True
             )
             self._promoted.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except BaseException:
+                self._promoted.discard(thread)
+                raise
 
     def _work(self, job: Callable[..., None], *arguments: Any) -> None:
         try:

@@ -236,7 +236,7 @@ class ConnectionTable:
         self.next_id = itertools.count(first_id).__next__
         self._open: dict[int, Connection] = {}  # single operations only, each atomic
         self._closed: OrderedDict[int, Connection] = OrderedDict()  # by closing; under _lock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # reentrant for the collector, as a tally's
 
     def opened(self, connection: Connection) -> None:
         """Show a connection, and say that it is open."""
@@ -280,11 +280,11 @@ class ConnectionTable:
             connection.close_reason = reason or connection.reason()
             reason = connection.close_reason
             tally.closed[reason] = tally.closed.get(reason, 0) + 1
-        self._open.pop(connection.id, None)
         with self._lock:
             self._closed[connection.id] = connection
             while len(self._closed) > CLOSED_KEPT:
                 self._closed.popitem(last=False)
+        self._open.pop(connection.id, None)  # after that, so that it is always in one of them
         return {
             "reason": connection.close_reason,
             "duration": now - connection.opened_at,

@@ -20,9 +20,11 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import traceback
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socketdeck.event import Draft, Event, Origin, data_detail, dropped_event
@@ -77,10 +79,11 @@ class Journal:
         self._ring_events = self._ring_bytes = 0
         self.dropped = 0
         self._subscriptions: tuple[Subscription, ...] = ()  # replaced whole, under _draining
-        self._awake = threading.Event()
+        # Its `put` may be called by the collector, in whatever this very thread is at.
+        self._awake: SimpleQueue[None] = SimpleQueue()
         self._closing = False
         self._drainer: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
 
     # -- what handlers' threads call ----------------------------------------------------------
 
@@ -112,7 +115,7 @@ class Journal:
                         target=self._run, name="socketdeck-journal", daemon=True
                     )
                     self._drainer.start()
-        self._awake.set()
+        self._awake.put(None)
 
     # -- what readers call --------------------------------------------------------------------
 
@@ -186,22 +189,28 @@ class Journal:
     def _run(self) -> None:
         empty_looks = 0
         while not self._closing:
-            with self._draining:
-                found = self._drain_piece()
+            try:
+                with self._draining:
+                    found = self._drain_piece()
+            except Exception:  # a fault of ours must not end all seeing
+                traceback.print_exc()
+                self.publish_loss(None, self.source)
+                found = 1
             if found >= PIECE_RECORDS:
                 time.sleep(0)
                 empty_looks = 0
                 continue
             empty_looks = 0 if found else empty_looks + 1
-            self._awake.clear()
             if empty_looks < 2 or self.inbox.missing:
                 time.sleep(self._window)
                 continue
+            while not self._awake.empty():  # what woke it before this sleep
+                self._awake.get()
             self.asleep = True
             if len(self.inbox) or self._changed or self._closing:
                 self.asleep = False
                 continue
-            self._awake.wait()
+            self._awake.get()
             empty_looks = 0
 
     def _drain_piece(self) -> int:
@@ -251,7 +260,9 @@ class Journal:
         ring.append((batch, weight))
         self._ring_events += len(batch)
         self._ring_bytes += weight
-        while self._ring_bytes > RING_BYTES or self._ring_events - len(ring[0][0]) >= RING_EVENTS:
+        while ring and (
+            self._ring_bytes > RING_BYTES or self._ring_events - len(ring[0][0]) >= RING_EVENTS
+        ):
             oldest, weight = ring.popleft()
             self._ring_events -= len(oldest)
             self._ring_bytes -= weight

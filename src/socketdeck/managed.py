@@ -28,9 +28,6 @@ from socketdeck.tap_listening import tap_listener
 from socketdeck.waker import Waker
 from socketdeck.watch import Watch
 
-if TYPE_CHECKING:
-    pass
-
 ACCEPTED_AT_ONCE = 32
 """Accepted in one go before the waker and the children are looked at again."""
 

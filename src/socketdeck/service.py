@@ -25,6 +25,7 @@ from socketdeck.errors import (
     SocketdeckError,
     StartFailed,
     StopIncomplete,
+    UnknownService,
 )
 from socketdeck.failure import failure_of
 from socketdeck.hosts.host import Host, Leftover, Run
@@ -96,6 +97,7 @@ class Service:
         self._one_shot = False
         self._one_shot_ended: threading.Event | None = None
         self._looks_at_flows = False  # guarded by the tally's lock
+        self._retired = False
         self.tally.expect_idle_flows = self._look_at_flows_later
 
     def __repr__(self) -> str:
@@ -143,7 +145,7 @@ class Service:
         """What is known of it now; does not block."""
         tally, host, listener = self.tally, self._host, self._listener
         with tally.lock:
-            unsettled = [found for found in tally.open.values() if found.changed]
+            unsettled = [found for found in list(tally.open.values()) if found.changed]
         now = time.time()
         for connection in unsettled:
             connection.settle(now)
@@ -215,6 +217,18 @@ class Service:
                 raise self._left_behind(leftovers)
             self._move("stopped", why="stop")
 
+    def retire(self, drain_timeout: float | None = None) -> None:
+        """Stop it for good: whoever holds it still, and starts it, gets `UnknownService`.
+
+        Blocks as `stop` does. Where that is incomplete, it is not retired either.
+        """
+        self._retired = True
+        try:
+            self.stop(drain_timeout)
+        except BaseException:
+            self._retired = False
+            raise
+
     def restart(self) -> None:
         """Stop, where it runs, and start with the handler's code as it is now."""
         with self._lifecycle:
@@ -265,14 +279,15 @@ class Service:
         """End the flows that have been idle for long, and come again when the next may be."""
         now = time.time()
         with self.tally.lock:
-            flows = [found for found in self.tally.open.values() if found.is_flow]
+            flows = [found for found in list(self.tally.open.values()) if found.is_flow]
         for flow in flows:
             if flow.changed:
                 flow.settle(now)
             if flow.last_activity + FLOW_IDLE_SECONDS <= now:
                 flow.close(reason="flow_expired")
         with self.tally.lock:
-            active = [flow.last_activity for flow in self.tally.open.values() if flow.is_flow]
+            flows = [found for found in list(self.tally.open.values()) if found.is_flow]
+            active = [flow.last_activity for flow in flows]
             self._looks_at_flows = bool(active)
         if active:
             next_look = min(active) + FLOW_IDLE_SECONDS - now
@@ -302,6 +317,8 @@ class Service:
         why: str = "start",
         on_failure: State = "failed",
     ) -> None:
+        if self._retired:
+            raise UnknownService(f"the service {self.name} was deleted")
         definition = self._definition
         self._move("starting", why=why)
         self._generation += 1
@@ -443,7 +460,7 @@ class Service:
 
     def _retry(self, generation: int) -> None:
         with self._lifecycle:
-            if self._state != "backoff" or self._generation != generation:
+            if self._state != "backoff" or self._generation != generation or self._retired:
                 return  # stopped, or started by hand, meanwhile
             self._restarts += 1
             again = self._is_to_restart(failed=True)

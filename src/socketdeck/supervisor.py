@@ -124,7 +124,7 @@ class Supervisor:
     def remove(self, name: str, drain_timeout: float | None = None) -> None:
         """Stop a service and forget it; blocks until it is stopped."""
         service = self.get(name)
-        service.stop(drain_timeout)
+        service.retire(drain_timeout)
         with self._lock:
             if self._services.pop(name, None) is None:
                 return
@@ -144,7 +144,7 @@ class Supervisor:
 
         def stop(service: Service) -> None:
             try:
-                service.stop(min(timeout, service.definition.drain_timeout))
+                service.retire(min(timeout, service.definition.drain_timeout))
             except SocketdeckError as error:
                 complaints.append(str(error))
 

@@ -28,7 +28,9 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        # Reentrant: the collector may find a socket that was left open, and have its connection
+        # end here, in the midst of whatever this thread is at. So what iterates takes a copy first.
+        self.lock = threading.RLock()
         self.open: dict[int, Connection] = {}
         self.total = 0
         self.rejected = 0

@@ -27,6 +27,9 @@ from socketdeck.tap import TappedSocket, kept, whereabouts
 from socketdeck.tap_levels import SOCKET_CLASSES
 
 FLOWS = 10_000
+PAYLOAD_MAXIMUM = 1 << 20
+"""Bytes that are kept of one message where all are asked for: it goes through every bound."""
+
 FINISHED_KEPT = 64
 _TCP_INFO_BYTES = 104
 
@@ -52,7 +55,7 @@ class Watch:
         self.transport = transport
         self.generation = generation
         self.level = level
-        self.prefix = prefix
+        self.prefix = prefix or PAYLOAD_MAXIMUM
         self.local = local
         self.socket_class: type[TappedSocket] = SOCKET_CLASSES[level]
         self.threads: dict[threading.Thread, Connection | None] = {}
@@ -160,7 +163,7 @@ class Watch:
         """End a flow; the peer's next datagram opens another."""
         key = flow.client_address or None
         if self.flows.get(key) is flow:
-            del self.flows[key]
+            self.flows.pop(key, None)  # whoever else ends it at this moment may be quicker
         self.table.closed(flow, flow.wish or reason)
 
     # -- handlers -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -497,3 +498,33 @@ def test_a_services_totals(serve: Serve, connect: Connect, events: Transcript) -
     assert handling.p50 is not None
     assert handling.p99 is not None
     assert 0 < handling.p50 <= handling.p99
+
+
+def test_a_connection_may_end_under_the_lock_of_its_own_tally(
+    serve: Serve, connect: Connect, deck: Supervisor, events: Transcript
+) -> None:
+    """As where the collector finds its socket while this very thread looks at the service."""
+    service = serve()
+    client = connect(service)
+    client.ask("hello")
+    connection = deck.connection(events.opened(client))
+    with service.tally.lock:
+        connection.table.closed(connection, "server_closed")
+    assert events.closed(connection.id)["reason"] == "server_closed"
+
+
+def test_a_connection_is_always_in_one_of_the_tables(
+    serve: Serve, connect: Connect, deck: Supervisor, events: Transcript
+) -> None:
+    client = connect(serve())
+    client.ask("hello")
+    number = events.opened(client)
+    connection = deck.connection(number)
+    with deck.connections._lock:  # it cannot be moved to the closed ones now
+        client.end()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while connection.is_open:
+            assert time.monotonic() < deadline
+            time.sleep(0)
+        assert deck.connection(number) is connection
+    events.closed(number)

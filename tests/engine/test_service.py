@@ -1167,3 +1167,34 @@ def test_a_host_that_fails_to_stop_is_no_end_of_its_service(
     client.close()
     service.start()
     assert connect(service).ask("hello") == "hello"
+
+
+def test_what_was_removed_cannot_be_started_by_who_still_holds_it(
+    deck: Supervisor, serve: Serve
+) -> None:
+    service = serve()
+    deck.remove(service.name)
+    for way in (service.start, service.restart, service.handle_request):
+        with pytest.raises(UnknownService, match="was deleted"):
+            way()
+    assert service.state == "stopped"
+
+
+def test_a_thread_that_cannot_be_had_is_missed_only_then(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = serve("echo", concurrency="pool")
+    refuse = threading.Event()
+    start = threading.Thread.start
+
+    def start_if_there_is_room(thread: threading.Thread) -> None:
+        if refuse.is_set():
+            refuse.clear()
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+    refuse.set()
+    assert service.exchange(b"hello").ended == "closed"
+    assert service.status().errors == 1
+    assert service.exchange(b"hello").data == b"hello"

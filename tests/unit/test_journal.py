@@ -262,6 +262,37 @@ def test_the_ring_is_bounded_in_bytes_too(
     assert sum(len(event.data.get("data", event.data.get("text", ""))) for event in kept) < 100_000
 
 
+def test_what_is_larger_than_the_ring_does_not_end_the_journal(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socketdeck.journal, "RING_BYTES", 1_000)
+    reader = journal.subscribe("reader")
+    data(journal, 5_000)
+    journal.flush()
+    assert journal.recent() == []
+    assert journal.first_kept == 2
+    journal.emit("audit")
+    journal.flush()
+    assert [event.kind for event in journal.recent()] == ["audit"]
+    assert [event.kind for event in reader.take(0)] == ["connection.data", "audit"]
+
+
+def test_a_fault_in_a_piece_does_not_end_the_journal(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Faulty:
+        def settle(self, now: float) -> None:
+            raise ValueError("a fault")
+
+    reader = journal.subscribe("reader")
+    journal.touch(Faulty())
+    (lost,) = reader.take(DEADLINE_SECONDS)
+    assert (lost.kind, lost.data["count"]) == ("events.dropped", None)
+    assert "a fault" in capsys.readouterr().err
+    journal.emit("audit")
+    assert [event.kind for event in reader.take(DEADLINE_SECONDS)] == ["audit"]
+
+
 def test_recent_gives_the_last_after_a_mark(journal: Journal) -> None:
     assert journal.first_kept == 1
     for _ in range(10):
