@@ -31,7 +31,7 @@ PUBLIC_PATHS = frozenset({api.DOCS_PATH, api.DOCUMENT_PATH, pages.FORM_PATH})
 def _note_body_read() -> None:
     """Where the gate has read a body, tell the web server, which gave the client time for it."""
     told = request.environ.get(BODY_READ)
-    if told is not None and request.path.startswith("/api/") and request.method not in SAFE_METHODS:
+    if told is not None and request.method not in SAFE_METHODS:
         told()
 
 
@@ -47,6 +47,8 @@ def create_app(configuration: Configuration) -> OpenAPI:
         app = api.documented_app(
             __name__, template_folder=ROOT / "templates", static_folder=ROOT / "static"
         )
+        # A path with a slash too many names nothing; a redirect, in HTML, would say it does.
+        app.url_map.merge_slashes = False
         access = Access.open(configuration, panel.store)
         app.extensions["panel"] = panel
         app.extensions["access"] = access

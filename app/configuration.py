@@ -96,6 +96,11 @@ class Configuration:
             host = self.allowed_hosts[0]
         return f"[{host}]" if ":" in host else host
 
+    @property
+    def url(self) -> str:
+        """Where the panel is served, for a person to open."""
+        return f"http://{self.link_host}:{self.port}/"
+
 
 class _Settings:
     """The variables, and what was found wrong with them so far."""

@@ -23,6 +23,9 @@ from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
 ON_ITS_WAY_SECONDS = 5.0
 """A closed connection is with history long before it closed so long ago."""
 
+ENDING_SECONDS = 1.0
+"""How long a closing is waited for: a handler that reads sees it at once, one that works later."""
+
 PACED_AT_ONCE = 4
 
 PAUSE_SECONDS = 0.01
@@ -63,15 +66,17 @@ class Connections:
             return stored
 
     def end(self, number: int, *, how: str, reason: str | None) -> dict[str, Any]:
-        """Close one; its handler sees the end of the stream a moment later.
+        """Close one, and wait until its handler has seen that, `ENDING_SECONDS` at most.
 
-        `UnknownConnection`, `IllegalTransition` where it is closed already, `Unsupported` where it
-        cannot be reset.
+        What is returned is still open where the handler goes on. `UnknownConnection`,
+        `IllegalTransition` where it is closed already, `Unsupported` where it cannot be reset.
         """
         if self.get(number)["state"] == "closed":
             raise IllegalTransition(f"connection {number} is closed already")
         connection = self._supervisor.connection(number)
         self._end(connection, how, reason)
+        deadline = time.monotonic() + ENDING_SECONDS
+        connection.tally.wait_idle(lambda: deadline, lambda: connection.is_open)
         return view_of(connection)
 
     def end_all(
@@ -157,20 +162,32 @@ class Connections:
 
 
 class LazyView(Mapping[str, Any]):
-    """A connection's view, made key by key: a list of thousands asks for few, a page for all."""
+    """A connection's view: a list of thousands asks each for few keys, a page for all of some.
+
+    Few are made one by one as they are asked for; the whole is made once, and stands from then on.
+    """
+
+    __slots__ = ("_whole", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._whole: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
-        quick = _QUICK.get(key)
-        return quick(self.connection) if quick else view_of(self.connection)[key]
+        if self._whole is None and key in _QUICK:
+            return _QUICK[key](self.connection)
+        return self._all()[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(view_of(self.connection))
+        return iter(self._all())
 
     def __len__(self) -> int:
-        return len(view_of(self.connection))
+        return len(self._all())
+
+    def _all(self) -> dict[str, Any]:
+        if self._whole is None:
+            self._whole = view_of(self.connection)
+        return self._whole
 
 
 def view_of(connection: Connection) -> dict[str, Any]:

@@ -78,10 +78,11 @@ def handlers() -> str:
 def sign_in_page() -> str | BaseResponse:
     """The form; or, with the `code` of a sign-in link, what the form would lead to.
 
-    A link signs in by GET, as links do; it does so once, and changes nothing else.
+    A link signs in by GET, as links do; it does so once, and changes nothing else. HEAD, by which
+    programs look at a link before a person follows it, does not use it up.
     """
     follow_up = local_path(request.args.get("next"))
-    code = request.args.get("code")
+    code = request.args.get("code") if request.method == "GET" else None
     if code is None:
         return _form() if current_identity() is None else redirect(follow_up, 303)
     access = the_access()

@@ -20,7 +20,7 @@ from app.configuration import Configuration
 from app.connections import Connections, view_of
 from app.readymade import ready_made
 from app.registry import Registry
-from app.store import Store
+from app.store import Store, unusable
 from socketdeck import Journal, Supervisor
 from socketdeck.loading import prepare_folder
 
@@ -48,13 +48,16 @@ class Panel:
     def __init__(self, configuration: Configuration) -> None:
         """Open the store and bring back the definitions; nothing is started yet.
 
-        Raises `StoreError` where the data folder or the database cannot be used.
+        Raises `StoreError` where the database or one of the folders cannot be used.
         """
         self.configuration = configuration
         with contextlib.ExitStack() as undo:
             self.store = Store.open(configuration)
             undo.callback(self.store.close)
-            prepare_folder(configuration.handlers)
+            try:
+                prepare_folder(configuration.handlers)
+            except OSError as error:
+                raise unusable("handlers", configuration.handlers, error) from error
             recovery = self.store.recovery
             self.journal = Journal(first_seq=recovery.first_seq)
             undo.callback(self.journal.close)
@@ -84,6 +87,16 @@ class Panel:
         for name in self._to_start:
             self._starters.submit(self.registry.autostart, name)
         self._starters.shutdown(wait=False)
+
+    def waits_for(self) -> tuple[int, float]:
+        """How many open connections `close` would wait for, and for how many seconds at most."""
+        count, longest = 0, 0.0
+        for service in self.supervisor.services():
+            drain = min(DRAIN_SECONDS, service.definition.drain_timeout)
+            if drain > 0 and service.definition.listens_on.is_stream and service.tally.open:
+                count += len(service.tally.open)
+                longest = max(longest, drain)
+        return count, longest
 
     def hasten(self) -> None:
         """Close now the connections for whose end `close` is waiting; from any thread."""

@@ -60,6 +60,9 @@ STATUSES: Mapping[type[Exception], int] = {
 }
 """What a request gets for an error that is meant to be shown; the nearest base class counts."""
 
+FIELDS: Mapping[type[Exception], str] = {NameTaken: "/name", AddressTaken: "/address"}
+"""Errors that are about one field of what was sent, and the JSON pointer to it."""
+
 _DETAILS: Mapping[int, str] = {
     404: "there is nothing at {path}",
     405: "{path} does not take {method}",
@@ -192,7 +195,9 @@ def _of_known(error: Exception) -> Response:
         more["traceback"] = error.traceback
     if isinstance(error, StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
-    return problem(status, detail=str(error), **more)
+    detail = str(error)
+    errors = [FieldError(at, detail) for kind, at in FIELDS.items() if isinstance(error, kind)]
+    return problem(status, detail=detail, errors=errors, **more)
 
 
 def _of_fault(error: Exception) -> Response:

@@ -12,13 +12,13 @@ from socketdeck import ServiceDefinition
 
 GREETER: dict[str, Any] = {
     "name": "greeter",
-    "description": "Thanks whoever connects, and closes: the classic first server.",
+    "description": "The classic first server: greets each client, then closes the connection.",
     "address": "tcp://127.0.0.1:7001",
     "handler": "greeting",
 }
 ECHO: dict[str, Any] = {
     "name": "echo",
-    "description": "Sends back what it is sent (RFC 862), a thread for each client.",
+    "description": "Sends back whatever it is sent (RFC 862), with a thread for each client.",
     "address": "tcp://127.0.0.1:7007",
     "handler": "echo",
 }

@@ -137,12 +137,15 @@ class Registry:
         """Give a service the definition that `change` makes of its present one.
 
         `is_expected` is asked about the present revision, and refuses with `RevisionMismatch`.
+        Where nothing changes, the revision is as it was, and nobody is told.
         """
         while True:
-            before, revision = self.get(name)
+            kept = self.get(name)
+            revision, present = kept.revision, kept.service.definition
             self._expect(name, revision, is_expected)
-            present = before.definition
             definition = self._checked(change(present.model_dump(mode="json")), present)
+            if definition == present:
+                return kept
             # Checking a handler may take seconds, so it is done outside the lock.
             with self._changing:
                 if self._revisions.get(name, 0) != revision:

@@ -25,9 +25,6 @@ MODULES = {
     "htm.js": "htm/dist/htm.mjs",
     # "htm/preact": html, the tag bound to preact's h; imports preact and htm.
     "htm-preact.js": "htm/preact/index.mjs",
-    # "uplot", charts on a canvas, and the styles that place their parts.
-    "uplot.js": "uplot/dist/uPlot.esm.js",
-    "uplot.css": "uplot/dist/uPlot.min.css",
     # "socket.io-client", the live link, with all it needs in one file.
     "socket.io.js": "socket.io-client/dist/socket.io.esm.min.js",
 }

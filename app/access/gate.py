@@ -5,8 +5,8 @@ session that was begun with it; nobody else may do anything but look whether the
 load its static files, and sign in. What is public is listed here, everything else is not.
 
 The order, for a request: Host and Origin (`hosts`, before Flask), the body's length, who it is, the
-CSRF token where a cookie says so, what the body holds. A wrong token is counted against the address
-it came from; a right one is let in however many were wrong before it.
+CSRF token where a cookie says so, whether the body is whole, what it holds. A wrong token is
+counted against the address it came from; a right one is let in however many were wrong before it.
 
 The session's cookie is `SameSite=Lax`, not `Strict`: with Strict a browser that follows a link to
 the panel from elsewhere, the sign-in link before all, does not send it with the page that the link
@@ -161,7 +161,7 @@ class Access:
             return self._by_token(connecting, str(token))
         identity = self._by_cookie(connecting)
         if identity is None:
-            raise _unidentified()
+            raise _unidentified("sign in, or send the token as auth: {token: TOKEN}")
         return identity
 
     # -- the check ----------------------------------------------------------------------------
@@ -180,6 +180,7 @@ class Access:
             raise _unidentified()
         if asking.method not in SAFE_METHODS:
             self._check_csrf(asking)
+            bodies.check_whole(asking)
             if asking.path.startswith("/api/"):
                 bodies.check_json(asking)
         return None
@@ -263,10 +264,7 @@ def _equal(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("ascii"))
 
 
-def _unidentified() -> Refused:
-    return Refused(
-        401,
-        None,
-        "sign in, or send the token as Authorization: Bearer TOKEN",
-        headers={"WWW-Authenticate": CHALLENGE},
-    )
+def _unidentified(
+    detail: str = "sign in, or send the token as Authorization: Bearer TOKEN",
+) -> Refused:
+    return Refused(401, None, detail, headers={"WWW-Authenticate": CHALLENGE})

@@ -13,14 +13,17 @@ from app.api.document import PROBLEMS
 from app.api.resource import Resource, answer, the_panel
 from app.api.shapes import (
     Body,
+    CloseReason,
     ConnectionPath,
     ListQuery,
     MessageView,
     Page,
     Query,
     SearchText,
+    ServiceName,
     bad_event_cursor,
 )
+from app.api.waiting import waiting
 from app.store import BadQuery, ConnectionQuery
 from socketdeck import Event, event_as_json
 from socketdeck.errors import FieldError, Unsupported
@@ -39,21 +42,21 @@ api = Resource(
 How = Literal["close", "reset"]
 Reason = Annotated[str, Field(min_length=1, max_length=1024)]
 State = Literal["open", "closed", "all"]
-Service = Annotated[str, Field(max_length=63)]
+ASKED = ("peer", "reason", "sort", "cursor")
+"""Parameters that the store can say more about than their types do."""
+
 Peer = Annotated[str, Field(max_length=256)]
 
 
 class ConnectionsQuery(ListQuery):
     """Which connections, in which order."""
 
-    service: Service | None = None
+    service: ServiceName | None = None
     state: State = "open"
     peer: Peer | None = Field(
         None, description="an IP address, a CIDR, HOST:PORT, a path, or @NAME"
     )
-    reason: Annotated[str, Field(max_length=63)] | None = Field(
-        None, description="why it was closed"
-    )
+    reason: CloseReason | None = Field(None, description="why it was closed")
     q: SearchText | None = Field(
         None, description="a text in service, peer, local address or reason"
     )
@@ -61,7 +64,7 @@ class ConnectionsQuery(ListQuery):
 
     @classmethod
     def more_errors(cls, given: Mapping[str, Any]) -> list[FieldError]:
-        asked = {name: given[name] for name in ("peer", "sort", "cursor") if name in given}
+        asked = {name: given[name] for name in ASKED if name in given}
         state = given.get("state", "open")
         asked["state"] = state if state in ("open", "closed") else "all"
         try:
@@ -90,7 +93,7 @@ class EndBody(Body):
 class ChosenQuery(Query):
     """Which open connections."""
 
-    service: Service | None = None
+    service: ServiceName | None = None
     state: Literal["open"] = "open"
     peer: Peer | None = Field(
         None, description="an IP address, a CIDR, HOST:PORT, a path, or @NAME"
@@ -151,9 +154,13 @@ def get_connection(path: ConnectionPath) -> Response:
 
 @api.delete("/<int:connection>", responses={200: ConnectionView})
 def end_connection(path: ConnectionPath, query: EndQuery, body: EndBody) -> Response:
-    """Close a connection; its handler sees the end of the stream. A flow is forgotten."""
+    """Close a connection; its handler sees the end of the stream. A flow is forgotten.
+
+    Answers once it is closed, or after a second: a handler that goes on keeps it open meanwhile.
+    """
     try:
-        view = the_panel().connections.end(path.connection, how=query.how, reason=body.reason)
+        with waiting():
+            view = the_panel().connections.end(path.connection, how=query.how, reason=body.reason)
     except Unsupported as error:
         raise BadQuery([FieldError("/how", str(error))]) from None
     return answer(view)

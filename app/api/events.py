@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.models.tag import Tag
 from pydantic import ConfigDict, Field
 
@@ -13,16 +14,18 @@ from app.api.document import PROBLEMS
 from app.api.resource import Resource, answer, the_panel
 from app.api.shapes import (
     NUMBER_MAXIMUM,
+    EventKind,
     EventView,
     ListQuery,
     Number,
     Page,
     SearchText,
+    ServiceName,
     Truth,
     WholeNumber,
     bad_event_cursor,
 )
-from app.api.waiting import take_stream
+from app.api.waiting import streams
 from app.following import Following
 from socketdeck import event_as_json
 from socketdeck.errors import FieldError
@@ -45,9 +48,9 @@ class EventsQuery(ListQuery):
 
     after: Seq | None = Field(None, description="only above this seq, oldest first")
     before: Seq | None = Field(None, description="only below this seq")
-    service: Annotated[str, Field(max_length=63)] | None = None
+    service: ServiceName | None = None
     connection: Number | None = None
-    kind: list[Annotated[str, Field(max_length=63)]] = Field([], description="any of these")
+    kind: list[EventKind] = Field([], description="any of these")
     q: SearchText | None = Field(None, description="a text in kind, service, texts and payloads")
     follow: Truth = Field(
         False,
@@ -104,14 +107,19 @@ def list_events(query: EventsQuery) -> Response:
 
 def _follow(query: EventsQuery) -> Response:
     panel = the_panel()
-    held = take_stream()
+    following = Following(panel.journal, panel.history, query.after, query.filters())
     try:
-        following = Following(panel.journal, panel.history, query.after, query.filters())
+        streams.add(following, _client())
     except BaseException:
-        held.release()
+        following.close()
         raise
     response = Response(iter(following), mimetype=NDJSON)
     # Not by the end of the iteration: it may never begin.
     response.call_on_close(following.close)
-    response.call_on_close(held.release)
+    response.call_on_close(lambda: streams.remove(following))
     return response
+
+
+def _client() -> socket.socket | None:
+    """The socket of who asks, where the web server tells it."""
+    return request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")

@@ -11,6 +11,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_origin, get_type_hints
+from urllib.parse import unquote_to_bytes
 
 from flask import Response, current_app, request
 from flask_openapi3.blueprint import APIBlueprint
@@ -22,7 +23,7 @@ from app.api.shapes import Query
 from app.panel import Panel
 from app.problems import Refused
 from app.store import BadQuery
-from socketdeck.definition import pointer_to, readable_reason
+from socketdeck.complaints import pointer_to, readable_reason
 from socketdeck.errors import FieldError
 
 DEPTH_MAXIMUM = 64
@@ -159,6 +160,8 @@ def _query_values(model: type[BaseModel]) -> dict[str, Any]:
     """The query's values by name: a list where the model wants one, else the one that was given."""
     values: dict[str, Any] = {}
     errors = []
+    for name in _undecodable(request.query_string):
+        errors.append(FieldError(pointer_to((name,)), "this parameter is not UTF-8"))
     for name, given in request.args.lists():
         field = model.model_fields.get(name)
         if field is not None and get_origin(field.annotation) is list:
@@ -170,6 +173,18 @@ def _query_values(model: type[BaseModel]) -> dict[str, Any]:
     if errors:
         raise BadQuery(errors)
     return values
+
+
+def _undecodable(query: bytes) -> list[str]:
+    """The names of parameters that are no UTF-8: werkzeug puts marks in place of what is not."""
+    found = []
+    for parameter in query.split(b"&"):
+        try:
+            unquote_to_bytes(parameter).decode("utf-8")
+        except UnicodeDecodeError:
+            name = unquote_to_bytes(parameter.partition(b"=")[0])
+            found.append(name.decode("utf-8", "replace"))
+    return found
 
 
 def _is_optional(model: type[BaseModel]) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import copy
+import errno
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from flask import Response, request
 from flask_openapi3.models.tag import Tag
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from app.api.document import PROBLEMS
 from app.api.paging import bad_page, cut_page
@@ -34,7 +36,7 @@ from app.registry import Kept
 from app.store import BadQuery
 from socketdeck import Service
 from socketdeck.definition import SECONDS_MAXIMUM
-from socketdeck.errors import FieldError
+from socketdeck.errors import AddressUnavailable, FieldError
 from socketdeck.status import State
 
 TRY_BYTES = 512 << 10
@@ -45,6 +47,15 @@ WAIT_SECONDS_MAXIMUM = 300.0
 Encoding = Literal["text", "hex", "base64"]
 Wait = Annotated[float, Field(gt=0, le=WAIT_SECONDS_MAXIMUM, allow_inf_nan=False)]
 Drain = Annotated[float, Field(ge=0, le=SECONDS_MAXIMUM, allow_inf_nan=False)]
+
+
+def _label(text: str) -> str:
+    if not text.partition("=")[0]:
+        raise PydanticCustomError("label", "should be KEY or KEY=VALUE")
+    return text
+
+
+Label = Annotated[str, AfterValidator(_label)]
 
 api = Resource(
     "services",
@@ -72,7 +83,7 @@ class ServicesQuery(ListQuery):
     """Which services, in which order."""
 
     state: list[State] = Field([], description="any of these")
-    label: list[str] = Field([], description="`KEY` or `KEY=VALUE`; each one must be there")
+    label: list[Label] = Field([], description="`KEY` or `KEY=VALUE`; each one must be there")
     q: SearchText | None = Field(
         None, description="a text in name, description, address, handler or labels"
     )
@@ -235,8 +246,14 @@ def try_service(path: ServicePath, body: TryBody) -> Response:
     """Talk to a running service as a client would, and tell what came back."""
     data = _bytes_of(body)
     service = the_panel().supervisor.get(path.service)
-    with waiting():
-        found = service.exchange(data, body.timeout)
+    try:
+        with waiting():
+            found = service.exchange(data, body.timeout)
+    except AddressUnavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EMSGSIZE:
+            detail = f"these are {len(data)} bytes; one datagram cannot hold them"
+            raise BadQuery([FieldError("/data", detail)]) from None
+        raise
     text, encoding = _text_of(found.data, body.encoding)
     return answer(
         TryAnswer(

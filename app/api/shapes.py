@@ -22,6 +22,42 @@ NUMBER_MAXIMUM = 2**63 - 1
 
 Item = TypeVar("Item")
 
+CloseReason = Literal[
+    "client_closed",
+    "server_closed",
+    "client_reset",
+    "idle_timeout",
+    "max_lifetime",
+    "killed",
+    "service_stopped",
+    "handler_error",
+    "tls_error",
+    "io_error",
+    "child_exited",
+    "child_signalled",
+    "flow_expired",
+    "fault",
+    "panel_restarted",
+]
+"""Why a connection may have been closed; a peer that was rejected has no connection."""
+
+EventKind = Literal[
+    "service.created",
+    "service.updated",
+    "service.deleted",
+    "service.state",
+    "service.log",
+    "connection.opened",
+    "connection.data",
+    "connection.closed",
+    "connection.rejected",
+    "connection.error",
+    "fault.fired",
+    "events.dropped",
+    "audit",
+]
+"""What events may be of."""
+
 
 def _whole(text: Any) -> Any:
     """A parameter's text as a whole number; no sign but a minus, no spaces, no underscores."""
@@ -43,6 +79,7 @@ def _truth(text: Any) -> Any:
 WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Number = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=NUMBER_MAXIMUM)]
+ServiceName = Annotated[str, Field(pattern=NAME_PATTERN)]
 SearchText = Annotated[str, Field(min_length=1, max_length=256)]
 Cursor = Annotated[str, Field(max_length=1024)]
 Limit = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=LIMIT_MAXIMUM)]
@@ -151,7 +188,7 @@ class EventView(BaseModel):
     time: str = Field(json_schema_extra={"format": "date-time"})
     service: str | None
     connection: int | None
-    kind: str
+    kind: EventKind
     data: dict[str, Any]
 
 

@@ -68,13 +68,17 @@ class Live:
     # -- what the namespace tells -------------------------------------------------------------
 
     def connect(self, sid: str, visit: Visit, auth: Any) -> None:
-        """Somebody connects to the namespace; raises `ConnectionRefusedError`."""
+        """Somebody connects to the namespace; raises `ConnectionRefusedError`.
+
+        Its client gets the sentence, and as `data` the status that a request would get.
+        """
         try:
             identity = self._access.identify_live(request, auth)
         except Refused as refusal:
-            raise ConnectionRefusedError(refusal.detail) from None
+            raise ConnectionRefusedError(refusal.detail, {"status": refusal.status}) from None
         if not self._pump.add(Link(sid, identity, visit), self._most):
-            raise ConnectionRefusedError(f"{self._most} live clients are connected, the most")
+            most = f"{self._most} live clients are connected, which is the most"
+            raise ConnectionRefusedError(most, {"status": 503})
         self._door.welcome(visit)
 
     def disconnect(self, sid: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import os
 import resource
 import signal
@@ -20,7 +22,7 @@ from app.configuration import Configuration
 from app.live.door import UNKNOWN_CLIENTS
 from app.panel import DRAIN_SECONDS
 from app.serving.worker import Lifeline, PanelWorker
-from app.store import StoreError
+from app.store import StoreError, find_panel
 from socketdeck.address import Address
 from socketdeck.errors import AddressUnavailable
 
@@ -81,9 +83,10 @@ class PanelApplication(BaseApplication):
         assert self._panel is not None
         assert self._access is not None
         self._panel.autostart()
-        link = f"http://{self.configuration.link_host}:{self.configuration.port}"
-        print(f"Socketdeck serves {link}/")
-        print(f"Sign in, once: {link}{SIGN_IN_PATH}?code={self._access.make_sign_in_code()}")
+        url = self.configuration.url
+        code = self._access.make_sign_in_code()
+        print(f"Socketdeck serves {url}")
+        print(f"Sign in, once: {url.rstrip('/')}{SIGN_IN_PATH}?code={code}")
         sys.stdout.flush()
 
     def hasten(self) -> None:
@@ -92,8 +95,10 @@ class PanelApplication(BaseApplication):
             self._panel.hasten()
 
     def close(self, *, drain: bool) -> None:
-        """Close the panel; says what could not be ended."""
+        """Close the panel; says what it waits for, and what could not be ended."""
         if self._panel is not None:
+            if drain:
+                _tell_waiting(*self._panel.waits_for())
             for complaint in self._panel.close(DRAIN_SECONDS if drain else 0.0):
                 print(complaint, file=sys.stderr)
 
@@ -125,8 +130,7 @@ def serve(configuration: Configuration) -> int:
     try:
         listening = address.bind(backlog=BACKLOG)
     except AddressUnavailable as error:
-        why = f"{error}; choose another in SOCKETDECK_PORT"
-        print(f"The panel cannot be served: {why}.", file=sys.stderr)
+        print(f"The panel cannot be served: {_why_not(configuration, error)}.", file=sys.stderr)
         return 1
     configuration = dataclasses.replace(configuration, port=listening.getsockname()[1])
     application = PanelApplication(configuration, listening.detach())
@@ -142,3 +146,28 @@ def raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _why_not(configuration: Configuration, error: AddressUnavailable) -> str:
+    """Why the panel's address cannot be bound; most often since this very panel runs already."""
+    running = find_panel(configuration.data)
+    if running is not None:
+        return (
+            f"it runs already, {running}, on the data folder {configuration.data}; "
+            "for another one set SOCKETDECK_PORT and SOCKETDECK_DATA"
+        )
+    cause = error.__cause__
+    is_port = isinstance(cause, OSError) and cause.errno in (errno.EADDRINUSE, errno.EACCES)
+    return f"{error}; choose another in SOCKETDECK_{'PORT' if is_port else 'HOST'}"
+
+
+def _tell_waiting(count: int, seconds: float) -> None:
+    """Say that the end waits; not by a buffer, which a terminal that is gone would leave full."""
+    if count:
+        connections, them = ("connection", "it") if count == 1 else ("connections", "them")
+        text = (
+            f"Waiting for {count} open {connections}, {seconds:g} s at most; "
+            f"Ctrl-C again closes {them}.\n"
+        )
+        with contextlib.suppress(OSError):
+            os.write(sys.stdout.fileno(), text.encode("ascii"))

@@ -24,7 +24,7 @@ from app.store.database import Database
 from app.store.definitions import Definitions, StoredDefinition, Wanted
 from app.store.errors import BadQuery, DataFolderBusy, RevisionMismatch, StoreError
 from app.store.events import EventPage
-from app.store.folder import DataFolder
+from app.store.folder import DataFolder, find_panel, unusable
 from app.store.gathering import ViewSource, unknown_view
 from app.store.history import History, HistoryStatus
 from app.store.marks import Marks
@@ -53,6 +53,8 @@ __all__ = [
     "StoreError",
     "StoredDefinition",
     "Wanted",
+    "find_panel",
+    "unusable",
 ]
 
 
@@ -80,7 +82,7 @@ class Store:
         Raises `DataFolderBusy` where another panel runs on it, and `StoreError`.
         """
         with contextlib.ExitStack() as undo:
-            folder = DataFolder(configuration.data)
+            folder = DataFolder(configuration.data, configuration.url)
             undo.callback(folder.close)
             database = Database(configuration.database)
             undo.callback(database.close)

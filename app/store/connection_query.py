@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from sqlalchemy import ColumnElement, UnaryExpression, or_, tuple_
+from sqlalchemy import ColumnElement, UnaryExpression, not_, or_, tuple_
 
 from app.store.connection_rows import View, epoch, ip_digits, packed_ip
 from app.store.errors import BadQuery
@@ -34,7 +34,9 @@ SORT_KEYS: Mapping[ConnectionState, tuple[str, ...]] = {
 """The keys that have a meaning for each state."""
 
 LIMIT_MAXIMUM = 500
+_IPV4 = ipaddress.IPv4Network("0.0.0.0/0")
 _NO_CURSOR = "is no cursor that a list gave"
+_IPV4_LOW, _IPV4_HIGH = (ip_digits(end) for end in (_IPV4[0], _IPV4[-1]))
 _SEARCHED = ("service", "peer", "local", "reason")
 _TEXT_KEYS = ("reason",)
 
@@ -43,18 +45,24 @@ Position = tuple[float | str, int]
 
 
 class Peer(NamedTuple):
-    """Which peers are asked for: the IP addresses from `low` to `high`, or exactly `text`."""
+    """Which peers are asked for: the IP addresses from `low` to `high`, or exactly `text`.
+
+    IPv4 addresses stand among those of IPv6; `is_ipv6_alone` leaves them out of a range around.
+    """
 
     low: str | None
     high: str | None
     text: str
+    is_ipv6_alone: bool = False
 
     def matches(self, peer: str | None) -> bool:
         """Whether a connection's peer is one of them."""
         if self.low is None or self.high is None:
             return peer == self.text
         address = packed_ip(peer)
-        return address is not None and self.low <= address <= self.high
+        if address is None or (self.is_ipv6_alone and _IPV4_LOW <= address <= _IPV4_HIGH):
+            return False
+        return self.low <= address <= self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,9 @@ class ConnectionQuery:
         if key not in known:
             detail = f"{sort!r} is no key to sort {state} connections by; use {', '.join(known)}"
             errors.append(FieldError("/sort", detail))
+        if reason is not None and state == "open":
+            detail = "open connections have none; ask with state=closed or state=all"
+            errors.append(FieldError("/reason", detail))
         if not 1 <= limit <= LIMIT_MAXIMUM:
             errors.append(FieldError("/limit", f"{limit} is not from 1 to {LIMIT_MAXIMUM}"))
         try:
@@ -179,6 +190,8 @@ class ConnectionQuery:
             found.append(columns.reason == self.reason)
         if self.peer is not None and self.peer.low is not None:
             found.append(columns.peer_ip.between(self.peer.low, self.peer.high))
+            if self.peer.is_ipv6_alone:
+                found.append(not_(columns.peer_ip.between(_IPV4_LOW, _IPV4_HIGH)))
         elif self.peer is not None:
             found.append(columns.peer == self.peer.text)
         if self.q is not None:
@@ -215,7 +228,8 @@ def _peer(text: str) -> Peer:
                 f"{text!r} is no peer; write an IP address, a CIDR, HOST:PORT, a path or @name"
             ) from None
         return Peer(None, None, text)
-    return Peer(ip_digits(network[0]), ip_digits(network[-1]), text)
+    low, high = ip_digits(network[0]), ip_digits(network[-1])
+    return Peer(low, high, text, is_ipv6_alone=low < _IPV4_LOW and high > _IPV4_HIGH)
 
 
 def _decode_cursor(cursor: str, sort: str) -> Position:

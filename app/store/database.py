@@ -80,8 +80,18 @@ def telling(what: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
-        reason = str(getattr(error, "orig", None) or error)
-        raise StoreError(f"{what}: {reason}; see whether its disk is full or read-only") from error
+        original = getattr(error, "orig", None) or error
+        raise StoreError(f"{what}: {original}{_advice(original)}") from error
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about a database's error, where its code says so (sqlite3(3), Result Codes)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return ""
+    if code & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return "; move the file away or put back a copy of it, or name another database"
+    return "; see whether its disk is full or read-only"
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from socketdeck.errors import FieldError
 
 
 class StoreError(Exception):
-    """The database or the data folder cannot be used; says what to do about it."""
+    """The database or a folder cannot be used; says what to do about it."""
 
 
 class DataFolderBusy(StoreError):

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol
 
+from socketdeck import crowd
 from socketdeck.errors import UnknownConnection, Unsupported
 from socketdeck.event import Origin
 from socketdeck.hot import Counts
@@ -253,6 +254,7 @@ class ConnectionTable:
             tally.total += 1
             tally.bucket(connection.opened_at)[1] += 1
         self._open[connection.id] = connection
+        crowd.mind(len(self._open))
         if is_first and connection.is_flow:
             tally.expect_idle_flows()
 
@@ -285,6 +287,7 @@ class ConnectionTable:
             while len(self._closed) > CLOSED_KEPT:
                 self._closed.popitem(last=False)
         self._open.pop(connection.id, None)  # after that, so that it is always in one of them
+        crowd.mind(len(self._open))
         return {
             "reason": connection.close_reason,
             "duration": now - connection.opened_at,

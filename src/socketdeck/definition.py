@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from socketdeck.address import Address
+from socketdeck.complaints import field_errors
+from socketdeck.complaints import pointer_to as pointer_to
+from socketdeck.complaints import readable_reason as readable_reason
 from socketdeck.errors import AddressError, FieldError, InvalidDefinition
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -65,7 +68,7 @@ class Limits(Part):
         4096, description="connections that the kernel lets wait (listen(2))"
     )
     max_datagram: Annotated[int, Field(ge=1, le=65_507)] = Field(
-        65_507, description="bytes of a datagram that are read; what is longer is cut"
+        65_507, description="bytes of a datagram that are read; a longer one is cut, and said to be"
     )
 
 
@@ -181,7 +184,7 @@ class ServiceDefinition(Part):
         try:
             definition = cls.model_validate(dict(given))
         except ValidationError as error:
-            errors += [found for found in _readable(error) if not _within(found.pointer, refused)]
+            errors += [bad for bad in field_errors(error) if not _within(bad.pointer, refused)]
             raise InvalidDefinition(errors) from None
         if errors:
             raise InvalidDefinition(errors)
@@ -219,27 +222,3 @@ def _unbuilt(given: Mapping[str, Any]) -> list[FieldError]:
 
 def _within(pointer: str, refused: set[str]) -> bool:
     return any(pointer == parent or pointer.startswith(parent + "/") for parent in refused)
-
-
-def _readable(error: ValidationError) -> list[FieldError]:
-    return [
-        FieldError(pointer_to(found["loc"]), readable_reason(dict(found)))
-        for found in error.errors(include_url=False)
-    ]
-
-
-def pointer_to(location: tuple[int | str, ...]) -> str:
-    """A JSON pointer (RFC 6901) from pydantic's location."""
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
-    return "".join(f"/{part}" for part in parts)
-
-
-def readable_reason(found: Mapping[str, Any]) -> str:
-    """Pydantic's reason, as a sentence without its jargon."""
-    kind = found["type"]
-    if kind == "extra_forbidden":
-        return "there is no such field"
-    if kind == "missing":
-        return "this field is required"
-    reason = str(found["msg"])
-    return reason.removeprefix("Value error, ").removeprefix("Input ").strip()

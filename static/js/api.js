@@ -79,11 +79,14 @@ export const post = async (path, body = {}) => (await call("POST", path, body)).
 /** @param {string} path */
 export const remove = async (path) => (await call("DELETE", path)).body;
 
-/** Leave for the sign-in page, to come back here after it. */
-export function toSignIn() {
+/** The sign-in page, that leads back here. */
+export function signInPath() {
   const here = location.pathname + location.search;
-  location.assign(here === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(here)}`);
+  return here === "/" ? "/sign-in" : `/sign-in?next=${encodeURIComponent(here)}`;
 }
+
+/** Leave for the sign-in page, to come back here after it. */
+export const toSignIn = () => location.assign(signInPath());
 
 /** A query string of what is set. @param {Record<string, string|number|null|undefined>} query */
 export function query(query) {

@@ -15,7 +15,7 @@ import { signal } from "@preact/signals-core";
 
 /**
  * @typedef {object} LinkState
- * @property {"connecting"|"live"|"lost"|"refused"} is
+ * @property {"connecting"|"live"|"lost"|"refused"|"signed-out"} is
  * @property {number} since  when it became so, in milliseconds since the epoch
  * @property {number|null} latency  of a round trip, in milliseconds
  * @property {string} why  where it is lost or refused
@@ -71,12 +71,17 @@ const keyOf = (topic, params) => `${topic}:${params["name"] ?? params["id"] ?? "
 export class Live {
   /**
    * @param {SocketLike} socket not yet connected, or connecting
-   * @param {{painted?: (then: () => void) => void, now?: () => number}} [world] for tests
+   * @param {{
+   *   painted?: (then: () => void) => void, now?: () => number, renew?: () => void,
+   * }} [world] for tests
    */
   constructor(socket, world = {}) {
     this.socket = socket;
     this.now = world.now ?? Date.now;
     this.painted = world.painted ?? afterPaint;
+    /** The page, once its session is another one: what it calls with is of the one that ended. */
+    this.renew = world.renew ?? (() => location.reload());
+    this.sessionEnded = false;
     /** @type {import("@preact/signals-core").Signal<LinkState>} */
     this.state = signal({ is: "connecting", since: this.now(), latency: null, why: "" });
     /** @type {Map<string, Topic>} */
@@ -125,10 +130,12 @@ export class Live {
   }
 
   #connected() {
+    if (this.sessionEnded) return this.renew();
     this.up = true;
     this.#set({ is: "live", since: this.now(), why: "" });
     for (const entry of this.topics.values()) this.#ask(entry);
     if (this.topics.size === 0) this.ping();
+    return undefined;
   }
 
   /** @param {Topic} entry */
@@ -163,11 +170,13 @@ export class Live {
     if (reason === "io server disconnect") this.socket.connect();
   }
 
-  /** @param {Error} error */
+  /** @param {Error & {data?: {status?: number}}} error */
   #failed(error) {
     const refused = this.socket.active === false;
     const before = this.state.value;
-    const is = refused ? "refused" : "lost";
+    const signedOut = refused && error?.data?.status === 401;
+    this.sessionEnded ||= signedOut;
+    const is = signedOut ? "signed-out" : refused ? "refused" : "lost";
     this.#set({
       is,
       since: before.is === "live" || before.is === "connecting" ? this.now() : before.since,

@@ -18,6 +18,9 @@ from socketserver import DatagramRequestHandler
 
 class Fine(DatagramRequestHandler):
     \"\"\"Does nothing, well.\"\"\"
+
+    def handle(self):
+        pass
 """
 
 

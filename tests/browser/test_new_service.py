@@ -113,6 +113,9 @@ def test_a_class_from_the_handlers_folder(
     expect(tab.field("/handler")).to_contain_text("found: Answers each line in capitals.")
     expect(tab.field("/name").get_by_role("textbox")).to_have_value("shout")
 
+    fill(tab, {"/options": '{"mark": '})
+    tab.button("Create and start").click()
+    error_at(tab, "/options", "Should be an object")
     fill(tab, {"/options": '{"mark": "!!!"}'})
     choices(tab, "Concurrency").filter(has_text="sync").click()
     tab.button("Create and start").click()
@@ -129,16 +132,14 @@ def test_what_is_wrong_is_told_at_its_field(tab: Tab, client: Rest) -> None:
     choose(tab, "echo")
     fill(tab, {"/name": "Not a name", "/address/port": "99999", "/options/buffer_size": "1.5"})
     tab.page.get_by_text("Life", exact=True).click()
-    fill(tab, {"/drain_timeout": "-1"})
+    fill(tab, {"/drain_timeout": "-1", "/requests": "a few"})
     tab.page.get_by_text("Life", exact=True).click()
-    tab.button("Create and start").click()
-    error_at(tab, "/options/buffer_size", "whole number")
-
-    fill(tab, {"/options/buffer_size": "1024"})
     tab.button("Create and start").click()
     error_at(tab, "/name", "lower-case letters")
     error_at(tab, "/address/port", "ports go from 0 to 65535")
+    error_at(tab, "/options/buffer_size", "Should be a valid integer")
     error_at(tab, "/drain_timeout", "greater than or equal to 0")
+    error_at(tab, "/requests", "Should be a valid integer")
     expect(tab.field("/address/port").get_by_role("textbox")).to_be_focused()
     assert client.get("/services", params={"q": "echo"}).json()["total"] == 1, "the ready-made one"
 
@@ -156,14 +157,12 @@ def test_an_address_and_a_name_that_are_taken(tab: Tab, serve: Serve, client: Re
     choose(tab, "echo")
     fill(tab, {"/name": "second", "/address/port": port})
     tab.button("Create and start").click()
-    alert = tab.page.get_by_role("alert")
-    taken = alert.filter(has_text="is the address of the service first-come")
-    expect(taken).to_be_visible()
+    error_at(tab, "/address/port", "is the address of the service first-come")
 
     fill(tab, {"/name": "first-come", "/address/port": "0"})
     tab.button("Create and start").click()
-    expect(alert.filter(has_text="a service first-come already")).to_be_visible()
-    expect(taken).to_have_count(0)
+    error_at(tab, "/name", "a service first-come already")
+    expect(tab.field("/address/port").get_by_role("alert")).to_have_count(0)
     assert client.get("/services/second").status_code == 404
 
 

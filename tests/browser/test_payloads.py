@@ -69,7 +69,8 @@ def test_payloads_are_shown_and_not_run(tab: Tab, serve: Serve) -> None:
             tab.tab("Connections")
             client.sendall(payload)
             assert client.recv(1024) == payload
-            expect(tab.row("127.0.0.1").locator(".c-last")).to_contain_text(shown)
+            row = tab.row(f"127.0.0.1:{client.getsockname()[1]}")
+            expect(row.locator(".c-last")).to_contain_text(shown)
 
             tab.tab("Events")
             line = tab.events("data in").last

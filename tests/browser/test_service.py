@@ -124,6 +124,41 @@ def test_connections_open_closed_all_and_closing_one(tab: Tab, serve: Serve) -> 
             first.recv(64)
 
 
+def test_newest_events_are_in_sight_without_scrolling_the_page(tab: Tab, serve: Serve) -> None:
+    address = serve("long-tail", "greeting")
+    tab.open("/services/long-tail#events")
+    for _ in range(20):
+        ask(address, b"")
+    # Created and started are three; each client is opened, logged, answered and closed.
+    expect(tab.page.locator(".tail-row[data-row='82']")).to_be_in_viewport(ratio=1)
+    assert tab.page.evaluate("() => document.documentElement.scrollHeight <= innerHeight")
+
+
+def test_a_long_table_is_a_window_on_its_rows(tab: Tab, serve: Serve) -> None:
+    address = serve("crowded", "echo")
+    table = tab.page.locator(".table-wrap")
+    rows = tab.page.locator("table.conns tr[data-row]")
+    to_the_end = "list => { list.scrollTop = list.scrollHeight; }"
+    with contextlib.ExitStack() as clients:
+        peers = [clients.enter_context(connected(address)) for _ in range(600)]
+        for peer in peers:  # an answer, so that each has been accepted
+            peer.sendall(b"x")
+            assert peer.recv(1) == b"x"
+        tab.open("/services/crowded")
+        expect(tab.page.locator(".lanes .count")).to_contain_text("no room for")
+        first = tab.row(f"127.0.0.1:{peers[0].getsockname()[1]}")
+        expect(first).to_have_count(0)
+        # Who looks at the end of what is loaded gets the rest.
+        table.evaluate(to_the_end)
+        expect(tab.page.get_by_text("600 connections", exact=True)).to_be_visible()
+        table.evaluate(to_the_end)
+        expect(first).to_be_in_viewport()
+        assert rows.count() < 60
+        # In another order it begins at its beginning.
+        tab.button("Id").click()
+        expect(rows.first).to_contain_text(f":{peers[0].getsockname()[1]}")
+
+
 def test_datagrams_are_flows(tab: Tab, serve: Serve) -> None:
     address = serve("flows", "echo", address="udp://127.0.0.1:0")
     tab.open("/services/flows")
@@ -133,6 +168,7 @@ def test_datagrams_are_flows(tab: Tab, serve: Serve) -> None:
             assert client.recv(64) == datagram
         row = tab.row("127.0.0.1")
         expect(row.locator(".c-in")).to_have_text("8 B")
+        expect(tab.figure("Open flows")).to_have_text("1")
         row.click()
         facts = tab.page.get_by_role("complementary", name="The picked flow")
         expect(facts).to_contain_text("in 3 messages")

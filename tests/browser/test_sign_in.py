@@ -65,9 +65,38 @@ def test_signing_out_ends_the_session_and_its_live_links(
     tab.button("Sign out").click()
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()
     notice = other.page.get_by_role("alert")
-    expect(notice).to_contain_text("refused the live link")
+    expect(notice).to_contain_text("You are signed out.")
+    expect(notice).not_to_contain_text("Bearer")
 
-    other.button("Load again", within=notice).click()
-    expect(other.page).to_have_url(f"{panel.url}/sign-in?next=/services/echo")
+    notice.get_by_role("link", name="Sign in again").click()
+    expect(other.page).to_have_url(f"{panel.url}/sign-in?next=%2Fservices%2Fecho")
+    fill_form(other, TOKEN)
+    expect(other.page).to_have_url(f"{panel.url}/services/echo")
+    other.is_live()
+
+
+def test_a_page_left_behind_is_good_again_once_somebody_signed_in_beside_it(
+    panel: ServedPanel, new_tab: NewTab
+) -> None:
+    tab = new_tab(panel).open("/")
+    left = new_tab(panel, beside=tab).open("/services/greeter")
+    tab.button("Sign out").click()
+    expect(left.page.get_by_role("alert")).to_contain_text("You are signed out.")
+    expect(left.page.locator(".link-state")).to_contain_text("signed out")
+    fill_form(tab, TOKEN)
+    tab.is_live()
+
+    # It tries again when somebody comes back to it, and then calls as the new session.
+    with left.page.expect_navigation():
+        left.page.evaluate("() => dispatchEvent(new Event('online'))")
+    left.is_live()
+    left.button("Handle one request").click()
+    expect(left.toast("greeter waits for one request")).to_be_visible()
+
+
+def test_the_way_back_leads_to_the_form(panel: ServedPanel, new_tab: NewTab) -> None:
+    tab = new_tab(panel).open("/")
+    tab.button("Sign out").click()
+    expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()
     tab.page.go_back()
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible()

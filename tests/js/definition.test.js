@@ -22,7 +22,7 @@ const DEFINITION = {
 };
 
 test("a definition goes through the form unchanged", () => {
-  assert.deepEqual(definitionOf(formOf(DEFINITION), null), { definition: DEFINITION, errors: [] });
+  assert.deepEqual(definitionOf(formOf(DEFINITION), null), DEFINITION);
 });
 
 test("addresses come apart and together", () => {
@@ -32,15 +32,26 @@ test("addresses come apart and together", () => {
 });
 
 test("only what differs from the defaults is shown", () => {
-  const { definition } = definitionOf({ ...formOf({ name: "a", handler: "echo" }), drain_timeout: "9" }, null);
+  const definition = definitionOf({ ...formOf({ name: "a", handler: "echo" }), drain_timeout: "9" }, null);
   assert.deepEqual(terse(definition), { name: "a", address: "tcp://127.0.0.1:0", handler: "echo", drain_timeout: 9 });
   assert.deepEqual(terse({ ...definition, drain_timeout: 5, capture: { level: "off", bytes: 256 } }).capture, { level: "off" });
 });
 
-test("what cannot be a number is told at its field, all at once", () => {
-  const form = { ...formOf(DEFINITION), pool_size: "many", requests: "x", port: "http" };
-  assert.deepEqual(definitionOf(form, null).errors.map((error) => error.pointer), ["/address", "/pool_size", "/requests"]);
-  assert.deepEqual(definitionOf({ ...formOf(DEFINITION), requests: "" }, null).definition.requests, null);
+test("what cannot be is sent as it was typed, for the server to say so", () => {
+  const form = { ...formOf(DEFINITION), pool_size: "many", drain_timeout: "1e400", requests: " ", port: "http", attributes: '{"mark' };
+  const said = definitionOf(form, null);
+  assert.deepEqual(
+    [said.pool_size, said.drain_timeout, said.requests, said.address, said.options],
+    ["many", "1e400", null, "tcp://[::1]:http", '{"mark'],
+  );
+});
+
+test("class attributes are JSON, nothing where nothing is typed", () => {
+  const said = (attributes) => definitionOf({ ...formOf(DEFINITION), attributes }, null).options;
+  assert.deepEqual(said(' {"mark": "!"} '), { mark: "!" });
+  assert.deepEqual([said(""), said("[1]"), said("0")], [{}, [1], 0]);
+  const kept = { ...DEFINITION, options: { mark: "!", deep: [1] } };
+  assert.deepEqual(definitionOf(formOf(kept), null), kept);
 });
 
 test("errors land at the nearest field there is", () => {
@@ -58,12 +69,10 @@ test("errors land at the nearest field there is", () => {
   assert.deepEqual(elsewhere.map((error) => error.pointer), ["/tls", ""]);
 });
 
-test("a taken name or address lands at its field", () => {
-  const refusal = (message, status = 409) => placed({ status, message, errors: [] })[0].pointer;
-  assert.equal(refusal("there is a service echo already; choose another name"), "/name");
-  assert.equal(refusal("tcp://127.0.0.1:7 is the address of echo"), "/address");
-  assert.equal(refusal("something else"), "");
-  assert.deepEqual(placed({ status: 422, message: "", errors: [{ pointer: "/x", detail: "no" }] }), [{ pointer: "/x", detail: "no" }]);
+test("a refusal lands at the fields that it names, else at the whole", () => {
+  const errors = [{ pointer: "/x", detail: "no" }];
+  assert.deepEqual(placed({ message: "/x: no", errors }), errors);
+  assert.deepEqual(placed({ message: "not now", errors: [] }), [{ pointer: "", detail: "not now" }]);
 });
 
 test("a name is suggested that is free", () => {

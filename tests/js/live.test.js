@@ -34,7 +34,10 @@ function link() {
   const socket = new FakeSocket();
   const paints = [];
   let time = 1000;
-  const live = new Live(socket, { painted: (then) => paints.push(then), now: () => (time += 5) });
+  const renewals = [];
+  const live = new Live(socket, {
+    painted: (then) => paints.push(then), now: () => (time += 5), renew: () => renewals.push(time),
+  });
   const got = { snapshots: [], seqs: [], frames: 0, refused: [] };
   const reader = {
     onSnapshot: (snapshot) => got.snapshots.push(snapshot),
@@ -44,7 +47,7 @@ function link() {
     },
     onRefused: (why) => got.refused.push(why),
   };
-  return { socket, live, paints, got, reader };
+  return { socket, live, paints, renewals, got, reader };
 }
 
 const frame = (from, to, more = {}) => ({
@@ -141,6 +144,21 @@ test("a link that the server ended is opened again; one it refuses says so", () 
   socket.active = false;
   socket.happens("connect_error", new Error("sign in first"));
   assert.deepEqual([live.state.value.is, live.state.value.why], ["refused", "sign in first"]);
+});
+
+test("who is signed out is told apart, and gets a new page once signed in again", () => {
+  const { socket, live, renewals } = link();
+  socket.happens("connect");
+  socket.happens("disconnect", "transport close");
+  const since = live.state.value.since;
+  socket.active = false;
+  socket.happens("connect_error", Object.assign(new Error("sign in"), { data: { status: 401 } }));
+  assert.deepEqual([live.state.value.is, live.state.value.since], ["signed-out", since]);
+  live.retry();
+  assert.deepEqual([socket.connects, renewals.length], [1, 0]);
+  socket.happens("connect");
+  assert.equal(renewals.length, 1, "what the page calls with is of the session that ended");
+  assert.equal(live.up, false);
 });
 
 test("a topic that was left is not asked for again", () => {

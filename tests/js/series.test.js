@@ -35,6 +35,12 @@ test("a counter that began anew is no negative rate", () => {
   assert.equal(meter.of("in").last, 20);
 });
 
+test("a level that nobody looked at is not known, but for a blink", () => {
+  const meter = new Meter([], ["open"]);
+  for (const [at, open] of [[100, 1], [102, 2], [112, 3]]) meter.sample(at, { open });
+  assert.deepEqual([...meter.of("open").values.slice(-13)], [1, 2, 2, ...Array(9).fill(NaN), 3]);
+});
+
 test("two samples within a moment make no peak", () => {
   const meter = new Meter(["in"]);
   meter.sample(100, { in: 0 });

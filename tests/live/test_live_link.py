@@ -347,10 +347,16 @@ def test_from_a_number_that_is_not_yet(client: Rest, live: Live) -> None:
 # -- who gets in ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("token", [None, "wrong"])
-def test_nobody_without_the_token(panel: RunningPanel, token: str | None) -> None:
+@pytest.mark.parametrize("auth", [{}, {"token": "wrong"}])
+def test_nobody_without_the_token(panel: RunningPanel, auth: dict[str, str]) -> None:
+    refusals: list[Any] = []
+    client = socketio.Client(reconnection=False)
+    client.on("connect_error", refusals.append, namespace="/live")
     with pytest.raises(socketio.exceptions.ConnectionError):
-        LiveClient(panel.url, token)
+        client.connect(panel.url, auth=auth, namespaces=["/live"], transports=["websocket"])
+    client.disconnect()
+    assert [refusal["data"] for refusal in refusals] == [{"status": 401}]
+    assert "token" in refusals[0]["message"]
 
 
 def test_by_the_cookie_of_a_session(panel: RunningPanel, client: Rest) -> None:

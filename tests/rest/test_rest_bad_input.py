@@ -44,6 +44,14 @@ def pointers(answer: requests.Response) -> list[str]:
     return sorted(error["pointer"] for error in answer.json()["errors"])
 
 
+def taken(answer: requests.Response, pointer: str) -> str:
+    """What a conflict says of the one field that it is about."""
+    assert answer.status_code == 409, answer.text
+    problem: dict[str, Any] = answer.json()
+    assert problem["errors"] == [{"pointer": pointer, "detail": problem["detail"]}]
+    return str(problem["detail"])
+
+
 # -- definitions ------------------------------------------------------------------------------
 
 BAD_FIELDS = [
@@ -183,22 +191,19 @@ def test_shared_state_under_forking(client: Rest) -> None:
 
 def test_a_name_that_is_taken(client: Rest) -> None:
     answer = client.post("/services", json={**GOOD, "name": "echo"})
-    assert answer.status_code == 409
-    assert "echo" in answer.json()["detail"]
+    assert "echo" in taken(answer, "/name")
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:7001", "tcp://:7001", "tcp://0.0.0.0:7001"])
 def test_an_address_that_is_taken_says_by_whom(client: Rest, address: str) -> None:
     answer = client.post("/services", json={**GOOD, "address": address})
-    assert answer.status_code == 409
-    assert "greeter" in answer.json()["detail"]
+    assert "greeter" in taken(answer, "/address")
 
 
 def test_an_edit_to_an_address_that_is_taken(client: Rest) -> None:
     before = client.service("echo")
     answer = client.patch("/services/echo", json={"address": "tcp://127.0.0.1:7001"})
-    assert answer.status_code == 409
-    assert "greeter" in answer.json()["detail"]
+    assert "greeter" in taken(answer, "/address")
     assert client.service("echo") == before
 
 
@@ -257,7 +262,8 @@ def test_a_file_that_cannot_serve(client: Rest, panel: RunningPanel, name: str) 
         (b"[" * 100_000, 400, "deep"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, 400, "deep"),
         (b"9" * 5000, 400, "JSON"),
-        (b"[]", 422, "/"),
+        (b'{"name": "one", "name": "two"}', 400, '"name" is there more than once'),
+        (b"[]", 422, "/: should be an object"),
         (b'"text"', 422, "/"),
         (b"null", 422, "/"),
     ],
@@ -303,6 +309,7 @@ def test_a_body_that_is_too_large_and_does_not_say_so(panel: RunningPanel) -> No
         ("stop", {"drain_timeout": "1"}, ["/drain_timeout"]),
         ("stop", {"drain_timeout": 1e999}, None),
         ("stop", {"nix": 1}, ["/nix"]),
+        ("stop", [], [""]),
         ("start", {"nix": 1}, ["/nix"]),
         ("restart", {"force": True}, ["/force"]),
         ("handle-request", {"timeout": 0}, ["/timeout"]),
@@ -313,9 +320,7 @@ def test_a_body_that_is_too_large_and_does_not_say_so(panel: RunningPanel) -> No
         ("try", {"data": "x" * 600_000}, ["/data"]),
     ],
 )
-def test_bodies_of_calls(
-    client: Rest, path: str, body: dict[str, Any], found: list[str] | None
-) -> None:
+def test_bodies_of_calls(client: Rest, path: str, body: Any, found: list[str] | None) -> None:
     if found is None:
         text = json.dumps(body).replace("Infinity", "1e999")
         answer = client.post(
@@ -324,6 +329,20 @@ def test_bodies_of_calls(
         assert answer.status_code in (400, 422)
         return
     assert pointers(client.post(f"/services/echo/{path}", json=body)) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/services/echo/stop", [], "/: should be an object"),
+        ("/session", {"token": ""}, "/token: should not be empty"),
+        ("/session", {"token": "x" * 2000}, "/token: should have at most 1024 characters"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_json(
+    client: Rest, path: str, body: Any, said: str
+) -> None:
+    assert client.post(path, json=body).json()["detail"] == said
 
 
 # -- paths and parameters ---------------------------------------------------------------------
@@ -344,6 +363,13 @@ def test_bodies_of_calls(
         ("/services?cursor=%00", ["/cursor"]),
         ("/services?cursor=WyJuYW1lIiwxLCJhIl0", ["/cursor"]),
         ("/services?q=", ["/q"]),
+        ("/services?q=a%FF", ["/q"]),
+        ("/services?q=%EF%BF%BD&label=a&label=", ["/label"]),
+        ("/services?label==a", ["/label"]),
+        ("/connections?service=No+Name", ["/service"]),
+        ("/connections?reason=nope&state=all", ["/reason"]),
+        ("/connections?reason=killed", ["/reason"]),
+        ("/events?kind=audit&kind=nope&service=No", ["/kind", "/service"]),
         ("/services/echo?verbose=1", ["/verbose"]),
         ("/connections?sort=colour", ["/sort"]),
         ("/connections?sort=idle&state=closed", ["/sort"]),
@@ -374,6 +400,8 @@ def test_parameters(client: Rest, path: str, found: list[str] | None) -> None:
         "/services/nobody",
         "/services/No%20Name",
         "/services/%2e%2e%2fetc",
+        "/services/%2Fetc",
+        "/services//echo",
         "/services/%00",
         "/services/%FF",
         "/connections/1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,21 @@ from typing import Any
 
 import pytest
 
+from app.connections import view_of
+from socketdeck import Connection
 from tests.panels import Rest, RunningPanel, connected
+
+DEAF = """
+import threading
+from socketserver import BaseRequestHandler
+
+go_on = threading.Event()
+
+class Deaf(BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(self.request.recv(64))
+        go_on.wait(20)
+"""
 
 
 @contextlib.contextmanager
@@ -61,6 +76,25 @@ def test_a_closed_connection_is_in_the_table_at_once(client: Rest) -> None:
             assert ids(client) == []
             found = client.get(f"/connections/{number}").json()
             assert (found["state"], found["close_reason"]) == ("closed", "client_closed")
+
+
+def test_a_page_looks_once_at_each_that_is_on_it(
+    client: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look asks the kernel too: of thousands that are open, a page costs what is on it."""
+    looked_at: list[int] = []
+
+    def look(connection: Connection) -> dict[str, Any]:
+        looked_at.append(connection.id)
+        return view_of(connection)
+
+    monkeypatch.setattr("app.connections.view_of", look)
+    with peers(client, client.start("one")["status"]["address"], 6):
+        first = ids(client, limit=2)
+        assert looked_at == first
+        looked_at.clear()
+        ids(client, limit=2, sort="rtt")
+        assert len(looked_at) == len(set(looked_at)) == 6
 
 
 def test_pages_of_open_and_closed_ones_together(client: Rest, panel: RunningPanel) -> None:
@@ -141,7 +175,12 @@ def test_close_one(client: Rest, how: str, seen: Any) -> None:
             f"/connections/{number}", params={"how": how}, json={"reason": "a test"}
         )
         assert answer.status_code == 200
-        assert answer.json()["id"] == number
+        closed = answer.json()
+        assert (closed["id"], closed["state"], closed["close_reason"]) == (
+            number,
+            "closed",
+            "killed",
+        )
         if seen == b"":
             assert peer.recv(1) == b""
         else:
@@ -161,6 +200,21 @@ def test_close_one(client: Rest, how: str, seen: Any) -> None:
     again = client.delete(f"/connections/{number}")
     assert again.status_code == 409
     assert "closed already" in again.json()["detail"]
+
+
+def test_close_one_whose_handler_goes_on(
+    client: Rest, panel: RunningPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is answered all the same, and says what is."""
+    monkeypatch.setattr("app.connections.ENDING_SECONDS", 0.01)
+    (panel.panel.configuration.handlers / "deaf.py").write_text(DEAF)
+    address = client.start("one", "deaf:Deaf")["status"]["address"]
+    with client.follow(service="one") as events, peers(client, address, 1):
+        (number,) = ids(client)
+        answer = client.delete(f"/connections/{number}")
+        assert (answer.status_code, answer.json()["state"]) == (200, "open")
+        sys.modules["deaf"].go_on.set()
+        assert events.until_kind("connection.closed")["data"]["reason"] == "killed"
 
 
 def test_only_tcp_can_be_reset(client: Rest) -> None:

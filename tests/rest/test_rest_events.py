@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
 import pytest
 
 from app.api.waiting import STREAMS_FOLLOWED
-from tests.panels import Rest, RunningPanel, connected
+from tests.panels import Follower, Rest, RunningPanel, connected
 
 
 def kinds(rest: Rest, **query: Any) -> list[str]:
@@ -125,22 +126,25 @@ def test_without_gaps_or_repeats_while_much_happens(client: Rest) -> None:
 
 
 def test_streams_are_so_many_and_no_more(client: Rest, panel: RunningPanel) -> None:
-    streams = [
-        client.get("/events", params={"follow": "true"}, stream=True)
-        for _ in range(STREAMS_FOLLOWED)
-    ]
-    for stream in streams:
-        assert next(stream.iter_lines()) == b""
-    refused = client.get("/events", params={"follow": "true"})
-    assert refused.status_code == 503
-    assert refused.headers["Retry-After"]
-    with panel.rest().session as other:
-        assert other.get(f"{panel.url}/healthz").status_code == 200
-    for stream in streams:
-        stream.close()
-    # A stream that ends gives its place back, as soon as something is sent into it.
-    client.create("one")
-    client.delete("/services/one")
+    def follow(stack: contextlib.ExitStack) -> list[Follower]:
+        return [stack.enter_context(client.follow()) for _ in range(STREAMS_FOLLOWED - 1)]
+
+    def refused() -> bool:
+        answer = client.get("/events", params={"follow": "true"})
+        return answer.status_code == 503 and "Retry-After" in answer.headers
+
+    with client.follow() as first, contextlib.ExitStack() as others:
+        with contextlib.ExitStack() as those:
+            held = follow(those)
+            assert refused()
+            with panel.rest().session as other:
+                assert other.get(f"{panel.url}/healthz").status_code == 200
+        # Those that hung up make way at once, though nothing happens that could be sent to them.
+        held = follow(others)
+        assert refused()
+        client.create("one")
+        for follower in (first, *held):
+            assert follower.until_kind("service.created")["service"] == "one"
 
 
 def test_a_stream_ends_with_the_panel(client: Rest, panel: RunningPanel) -> None:

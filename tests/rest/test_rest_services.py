@@ -157,6 +157,20 @@ def test_a_lost_edit_is_refused(client: Rest) -> None:
     assert client.delete("/services/one", headers={"If-Match": "*"}).status_code == 204
 
 
+def test_an_edit_that_changes_nothing_is_none(client: Rest) -> None:
+    client.create("one", description="as it is")
+    before = client.get("/services/one")
+    with client.follow(service="one") as events:
+        for answer in (
+            client.patch("/services/one", json={}),
+            client.patch("/services/one", json={"description": "as it is", "labels": {}}),
+            client.put("/services/one", json=before.json()),
+        ):
+            assert (answer.status_code, answer.headers["ETag"]) == (200, before.headers["ETag"])
+        client.patch("/services/one", json={"description": "another"})
+        assert events.until_kind("service.updated")["seq"] == events.seen[0]["seq"]
+
+
 def test_edits_at_the_same_time_are_all_kept(client: Rest, panel: RunningPanel) -> None:
     client.create("one")
 
@@ -179,7 +193,8 @@ def test_a_broken_file_does_not_stand_in_the_way_of_other_edits(
 ) -> None:
     module = panel.panel.configuration.handlers / "mine.py"
     module.write_text(
-        "from socketserver import StreamRequestHandler\nclass Mine(StreamRequestHandler): pass\n"
+        "from socketserver import StreamRequestHandler\nclass Mine(StreamRequestHandler):\n"
+        "    def handle(self): pass\n"
     )
     client.create("one", handler="mine:Mine")
     module.write_text("def broken(:\n")
@@ -211,7 +226,7 @@ def test_a_start_that_fails_says_why(client: Rest) -> None:
         client.create("one", address=f"tcp://127.0.0.1:{other.getsockname()[1]}")
         answer = client.post("/services/one/start")
     assert answer.status_code == 409
-    assert "in use by python" in answer.json()["detail"]
+    assert "in use by this panel" in answer.json()["detail"]
     assert client.service("one")["status"]["state"] == "failed"
 
 
@@ -278,6 +293,16 @@ def test_try_answers_bytes_that_are_no_text_in_base64(client: Rest) -> None:
     client.start("one", handler="time")
     found = client.post("/services/one/try", json={"data": ""}).json()
     assert (found["encoding"], found["length"], found["ended"]) == ("base64", 4, "closed")
+
+
+@pytest.mark.parametrize("address", ["udp://127.0.0.1:0", "udp://[::1]:0", "unixgram://{}/s"])
+def test_try_of_more_than_a_datagram_can_hold(client: Rest, tmp_path: Path, address: str) -> None:
+    client.start("one", address=address.format(tmp_path))
+    answer = client.post("/services/one/try", json={"data": "x" * 500_000})
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/data"
+    assert "500000 bytes" in error["detail"]
 
 
 def test_try_of_a_stopped_one_is_illegal(client: Rest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -17,8 +18,12 @@ import psutil
 import pytest
 import requests
 
+from app.configuration import Configuration
 from app.live.door import UNKNOWN_CLIENTS
 from tests.panels import ROOT, SECONDS, TOKEN, Rest, ServedPanel, connected
+
+LIVE_CLIENTS = Configuration.from_environment({}).live_clients
+WEBSOCKETS = 1000
 
 
 @pytest.fixture
@@ -58,12 +63,27 @@ def port_of(served: ServedPanel) -> int:
     return int(served.url.rpartition(":")[2])
 
 
-def handshake(port: int) -> bytes:
+def handshake(port: int, headers: str = "") -> bytes:
     return (
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
-        f"Host: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Host: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     ).encode()
+
+
+def frame(text: bytes) -> bytes:
+    """A short text, as a WebSocket's client sends it (RFC 6455, 5.2), masked with zeroes."""
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
+
+
+def until_connected(client: socket.socket) -> bool:
+    """Read until Socket.IO says whether the namespace took it; whether it did."""
+    seen = b""
+    while piece := client.recv(4096):
+        seen += piece
+        if b"40/live," in seen or b"44/live," in seen:
+            return b"40/live," in seen
+    return False
 
 
 # -- its start --------------------------------------------------------------------------------
@@ -77,30 +97,14 @@ def test_it_says_where_it_is_and_how_to_sign_in(served: ServedPanel) -> None:
     assert TOKEN not in "".join(served.said)
 
 
-def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        environment = {
-            **os.environ,
-            "SOCKETDECK_PORT": str(port),
-            "SOCKETDECK_DATA": str(tmp_path / "data"),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "app"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert f"127.0.0.1:{port}: it is in use by python" in done.stderr
-    assert f"pid {os.getpid()}" in done.stderr
-
-
-def test_a_data_folder_in_use_is_one_sentence(served: ServedPanel, tmp_path: Path) -> None:
-    environment = {**os.environ, "SOCKETDECK_PORT": "0", "SOCKETDECK_DATA": str(tmp_path / "data")}
+def refused(data: Path, **settings: str) -> str:
+    """Start a panel that cannot be; the one sentence that it says."""
+    environment = {
+        **os.environ,
+        "SOCKETDECK_PORT": "0",
+        "SOCKETDECK_DATA": str(data),
+        **{f"SOCKETDECK_{name}": value for name, value in settings.items()},
+    }
     done = subprocess.run(
         [sys.executable, "-m", "app"],
         cwd=ROOT,
@@ -110,8 +114,50 @@ def test_a_data_folder_in_use_is_one_sentence(served: ServedPanel, tmp_path: Pat
         timeout=SECONDS,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert f"in use by another panel, process {served.worker}" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refused(tmp_path / "data", PORT=str(port))
+    assert f"127.0.0.1:{port}: it is in use by python" in said
+    assert f"pid {os.getpid()}" in said
+    assert "SOCKETDECK_PORT" in said
+
+
+def test_a_panel_that_runs_already_is_told_as_that(served: ServedPanel, tmp_path: Path) -> None:
+    said = refused(tmp_path / "data", PORT=str(port_of(served)))
+    assert f"it runs already, process {served.worker} at {served.url}/" in said
+
+
+def test_a_data_folder_in_use_is_one_sentence(served: ServedPanel, tmp_path: Path) -> None:
+    said = refused(tmp_path / "data")
+    assert f"in use by another panel, process {served.worker} at {served.url}/" in said
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid"])
+def test_a_host_that_is_not_this_machines(tmp_path: Path, host: str) -> None:
+    said = refused(tmp_path / "data", HOST=host)
+    assert host in said
+    assert "choose another in SOCKETDECK_HOST" in said
+
+
+def test_folders_that_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for setting in ("HANDLERS", "DATA"):
+        said = refused(tmp_path / "data", **{setting: str(file)})
+        assert f"folder {file} cannot be used: it is no folder" in said
+        assert f"name another in SOCKETDECK_{setting}" in said
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("a letter, or any other text, but no database: " * 100)
+    said = refused(tmp_path / "data", DATABASE=f"sqlite:///{file}")
+    assert f"the database {file} cannot be used: file is not a database; move the file away" in said
 
 
 @pytest.mark.parametrize("setting", ["PORT", "HOST", "TOKEN"])
@@ -154,9 +200,9 @@ def test_a_signal_ends_all_of_it(served: ServedPanel, rest: Rest, number: signal
             client.sendall(b"x")
             assert client.recv(1) == b"x"
         began = time.monotonic()
-        status, _, complaints = served.end(number)
+        status, said, complaints = served.end(number)
         took = time.monotonic() - began
-        assert (status, complaints) == (0, "")
+        assert (status, said, complaints) == (0, "", ""), "nobody is waited for"
         assert took < 10, "no drain was asked for"
         assert peer.recv(1) == b""
         with pytest.raises(AssertionError, match="the stream ended"):
@@ -179,7 +225,8 @@ def test_ctrl_c_in_a_terminal(served: ServedPanel, rest: Rest) -> None:
         os.killpg(served.process.pid, signal.SIGINT)
         assert peer.recv(1) == b""
     out, err = served.process.communicate(timeout=SECONDS)
-    assert (served.process.returncode, out, err) == (0, "", "")
+    assert (served.process.returncode, err) == (0, "")
+    assert out == "Waiting for 1 open connection, 10 s at most; Ctrl-C again closes it.\n"
 
 
 @pytest.mark.parametrize("victim", ["arbiter", "worker"])
@@ -248,10 +295,20 @@ def test_it_comes_back_after_kill_9(tmp_path: Path) -> None:
 # -- what clients may hold --------------------------------------------------------------------
 
 
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """A thousand sockets are more than the usual limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
 def test_idle_websockets(served: ServedPanel, rest: Rest) -> None:
     port = port_of(served)
     clients = []
-    for _ in range(300):
+    for _ in range(WEBSOCKETS):
         client = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         client.sendall(handshake(port))
         clients.append(client)
@@ -259,13 +316,35 @@ def test_idle_websockets(served: ServedPanel, rest: Rest) -> None:
     answers = [client.recv(12) for client in clients]
     assert rest.get("/services").status_code == 200
     assert answers.count(b"HTTP/1.1 101") == UNKNOWN_CLIENTS
-    assert answers.count(b"HTTP/1.1 503") == 300 - UNKNOWN_CLIENTS
+    assert answers.count(b"HTTP/1.1 503") == WEBSOCKETS - UNKNOWN_CLIENTS
     # Those who got in and say nothing are shown out.
     for client, answer in zip(clients, answers, strict=True):
         if answer.endswith(b"101"):
             while client.recv(4096):
                 pass
         client.close()
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_live_links_of_somebody_who_is_signed_in(served: ServedPanel, rest: Rest) -> None:
+    """So many are kept open, idle; the others are refused, and requests answered all the while."""
+    port = port_of(served)
+    with requests.Session() as visitor:
+        visitor.post(f"{served.url}/api/v1/session", json={"token": TOKEN}, timeout=SECONDS)
+        ((name, value),) = visitor.cookies.items()
+    sent = handshake(port, f"Cookie: {name}={value}\r\n")
+    with contextlib.ExitStack() as clients:
+        taken = 0
+        for _ in range(WEBSOCKETS):
+            client = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+            clients.enter_context(client)
+            client.sendall(sent)
+            if client.recv(12) == b"HTTP/1.1 101":
+                client.sendall(frame(b"40/live,"))
+                taken += until_connected(client)
+        assert taken == LIVE_CLIENTS
+        for _ in range(20):
+            assert rest.get("/services").status_code == 200
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: 127"])
@@ -283,22 +362,63 @@ def test_clients_that_send_no_whole_head(served: ServedPanel, rest: Rest, begun:
         client.close()
 
 
+def unfinished(port: int, framing: str, body: bytes) -> bytes:
+    """A request to create a service, as far as it comes: the body is one, its framing says more."""
+    return (
+        f"POST /api/v1/services?start=true HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+    ).encode() + body
+
+
+def answer_of(client: socket.socket) -> bytes:
+    """All that comes until the panel closes."""
+    answer = b""
+    while piece := client.recv(4096):
+        answer += piece
+    return answer
+
+
+CREATION = b'{"name":"half","handler":"echo","address":"tcp://127.0.0.1:0"}'
+
+
 def test_clients_that_send_no_whole_body(served: ServedPanel, rest: Rest) -> None:
     port = port_of(served)
-    head = (
-        f"POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
-    ).encode()
     clients = []
     for _ in range(400):
         client = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-        client.sendall(head + b'{"token":')
+        client.sendall(unfinished(port, "Content-Length: 1000", CREATION))
         clients.append(client)
     assert rest.post("/services/echo/stop", json={}).status_code == 200
-    # The oldest of them was told that its body is none.
+    # The oldest of them, which was waited for in vain, was told that its body is none.
     assert clients[0].recv(12) == b"HTTP/1.1 400"
+    assert rest.get("/services/half").status_code == 404
     for client in clients:
         client.close()
+    assert rest.get("/services/half").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("framing", "body", "said"),
+    [
+        ("Content-Length: 200", CREATION, b"broke off"),
+        ("Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(CREATION), CREATION), b"broke off"),
+        ("Transfer-Encoding: chunked", b"%x\r\n%s" % (len(CREATION), CREATION), b"not chunked"),
+        ("Transfer-Encoding: chunked", b"zz\r\n" + CREATION, b"not chunked"),
+    ],
+)
+def test_a_body_that_breaks_off_or_is_badly_chunked(
+    served: ServedPanel, rest: Rest, framing: str, body: bytes, said: bytes
+) -> None:
+    port = port_of(served)
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+        client.sendall(unfinished(port, framing, body))
+        client.shutdown(socket.SHUT_WR)
+        answer = answer_of(client)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert said in answer
+    assert rest.get("/services/half").status_code == 404
+    rest.session.close()
+    assert served.end()[2] == "", "this is no fault of the panel"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -22,9 +24,8 @@ Bind = Callable[[str], socket.socket]
 PORTS = st.integers(0, 65_535)
 LABELS = st.from_regex(r"[a-z_][a-z0-9_-]{0,20}", fullmatch=True)
 HOST_NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
-HOSTS = st.one_of(
-    st.just(""), HOST_NAMES, st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(str)
-)
+SIX = st.ip_addresses(v=6).filter(lambda address: not address.is_link_local)
+HOSTS = st.one_of(st.just(""), HOST_NAMES, st.ip_addresses(v=4).map(str), SIX.map(str))
 PATHS = (
     st.lists(
         st.text(st.characters(blacklist_characters="/\0", codec="utf-8"), min_size=1, max_size=8),
@@ -53,6 +54,7 @@ def bind() -> Iterator[Bind]:
         ("udp://[::1]:53", Address("udp", "::1", 53)),
         ("tcp://:0", Address("tcp", "", 0)),
         ("tcp://LocalHost:65535", Address("tcp", "localhost", 65_535)),
+        ("tcp://[FE80::A%Wlan0]:1", Address("tcp", "fe80::a%Wlan0", 1)),
         ("unix:///run/a.sock", Address("unix", path="/run/a.sock")),
         ("unixgram:///run//b/../c.sock", Address("unixgram", path="/run/c.sock")),
     ],
@@ -76,6 +78,7 @@ def test_reads(text: str, address: Address) -> None:
         ("tcp://127.0.0.1:65536", "too large"),
         ("tcp://[127.0.0.1]:80", "not an IPv6 address"),
         ("tcp://[]:80", "not an IPv6 address"),
+        ("tcp://[fe80::1]:80", r"of which interface, as in tcp://\[fe80::1%eth0\]:80"),
         ("tcp://256.0.0.1:80", "not an IPv4 address"),
         ("tcp://-a:80", "neither an IP address nor a host name"),
         ("tcp://a b:80", "neither an IP address nor a host name"),
@@ -128,7 +131,24 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
         ("tcp://127.0.0.1:80", "tcp://127.0.0.2:80", False),
         ("tcp://:80", "tcp://127.0.0.2:80", True),
         ("tcp://0.0.0.0:80", "tcp://127.0.0.2:80", True),
+        ("tcp://0.0.0.0:80", "tcp://[::1]:80", False),
+        ("tcp://0.0.0.0:80", "tcp://[::]:80", True),
+        ("tcp://0.0.0.0:80", "tcp://[::ffff:127.0.0.2]:80", True),
+        ("tcp://0.0.0.0:80", "tcp://somewhere:80", True),
         ("tcp://[::]:80", "tcp://[::1]:80", True),
+        ("tcp://[::]:80", "tcp://127.0.0.1:80", True),
+        ("tcp://[::0]:80", "tcp://127.0.0.1:80", True),
+        ("tcp://[::1]:80", "tcp://[0:0:0:0:0:0:0:1]:80", True),
+        ("tcp://[::1]:80", "tcp://127.0.0.1:80", False),
+        ("tcp://[fe80::1%a]:80", "tcp://[FE80:0::1%a]:80", True),
+        ("tcp://[fe80::1%a]:80", "tcp://[fe80::1%b]:80", False),
+        ("tcp://127.0.0.1:80", "tcp://[::ffff:127.0.0.1]:80", True),
+        ("tcp://127.0.0.1:80", "tcp://[::ffff:127.0.0.2]:80", False),
+        ("tcp://127.0.0.1:80", "tcp://localhost:80", True),
+        ("tcp://[::1]:80", "tcp://LocalHost.:80", True),
+        ("tcp://127.0.0.2:80", "tcp://localhost:80", False),
+        ("tcp://somewhere:80", "tcp://somewhere.:80", True),
+        ("tcp://somewhere:80", "tcp://elsewhere:80", False),
         ("tcp://:0", "tcp://:0", False),
         ("unix:///a", "unix:///a", True),
         ("unix:///a", "unixgram:///a", True),
@@ -139,6 +159,16 @@ def test_whatever_is_written_is_read_or_refused(text: str) -> None:
 def test_overlaps(one: str, other: str, overlap: bool) -> None:
     assert Address.parse(one).overlaps(Address.parse(other)) is overlap
     assert Address.parse(other).overlaps(Address.parse(one)) is overlap
+
+
+def test_overlaps_by_another_way_to_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    address = Address("unix", path=f"{tmp_path}/folder/a")
+    assert address.overlaps(Address("unix", path=f"{tmp_path}/link/a"))
+    assert not address.overlaps(Address("unix", path=f"{tmp_path}/link/b"))
+    (tmp_path / "a").symlink_to(tmp_path / "folder" / "a")  # bind(2) does not follow this one
+    assert not address.overlaps(Address("unix", path=f"{tmp_path}/a"))
 
 
 # -- binding --------------------------------------------------------------------------------------
@@ -176,22 +206,67 @@ def test_a_restart_need_not_wait_for_time_wait(bind: Bind) -> None:
     bind(f"tcp://127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("scheme", ["tcp", "udp"])
-def test_a_port_in_use_says_who_has_it(bind: Bind, scheme: str) -> None:
-    port = bind(f"{scheme}://127.0.0.1:0").getsockname()[1]
-    with pytest.raises(AddressUnavailable, match=rf"in use by .*\(pid {os.getpid()}\)"):
-        bind(f"{scheme}://127.0.0.1:{port}")
+@pytest.fixture
+def held_elsewhere() -> Iterator[Callable[[str], tuple[str, int]]]:
+    """Another process binds an address: as bound, and the process's number."""
+    holds = (
+        "import sys; from socketdeck.address import Address;"
+        "address = Address.parse(sys.argv[1]); bound = address.bind(backlog=1);"
+        "print(address.bound_as(bound), flush=True); sys.stdin.read()"
+    )
+    with ExitStack() as held:
+
+        def hold(text: str) -> tuple[str, int]:
+            process = held.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", holds, text],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            held.callback(process.stdin.close)
+            return process.stdout.readline().strip(), process.pid
+
+        yield hold
+
+
+HELD = ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "tcp://[::1]:0", "unix://{}/s", "unixgram://{}/s"]
+
+
+@pytest.mark.parametrize("text", HELD)
+def test_an_address_in_use_says_which_process_has_it(
+    bind: Bind, held_elsewhere: Callable[[str], tuple[str, int]], text: str, tmp_path: Path
+) -> None:
+    address, pid = held_elsewhere(text.format(tmp_path))
+    with pytest.raises(AddressUnavailable, match=rf"in use by .*\(pid {pid}\)"):
+        bind(address)
+
+
+@pytest.mark.parametrize("text", HELD)
+def test_what_this_process_holds_is_not_told_by_a_number(
+    bind: Bind, text: str, tmp_path: Path
+) -> None:
+    address = Address.parse(text.format(tmp_path))
+    address = address.bound_as(bind(str(address)))
+    with pytest.raises(AddressUnavailable, match=r"in use by this panel$"):
+        bind(str(address))
+    with pytest.raises(AddressUnavailable, match=r"in use by the service x$"):
+        address.bind(backlog=1, holders=lambda asked: "the service x" if asked == address else None)
 
 
 @pytest.mark.parametrize("scheme", ["unix", "unixgram"])
-def test_a_live_socket_file_is_left_alone_and_says_whose_it_is(
+def test_a_live_socket_file_is_left_alone_by_whatever_way(
     bind: Bind, scheme: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "live"
-    bind(f"{scheme}://{path}")
-    with pytest.raises(AddressUnavailable, match=rf"in use by .*\(pid {os.getpid()}\)"):
-        bind(f"{scheme}://{path}")
-    assert path.is_socket()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    bind(f"{scheme}://{tmp_path}/folder/live")
+    with pytest.raises(AddressUnavailable, match=r"in use by this panel$"):
+        bind(f"{scheme}://{tmp_path}/link/live")
+    assert (tmp_path / "folder" / "live").is_socket()
 
 
 @pytest.mark.parametrize("before", ["unix", "unixgram"])
@@ -237,6 +312,7 @@ def test_removing_a_dead_socket_is_content_with_none(tmp_path: Path) -> None:
         ("udp://192.0.2.1:8080", "this machine has no such address"),
         ("unix:///no/such/folder/a.sock", "the folder /no/such/folder does not exist"),
         ("unix:///etc/hostname/a.sock", "/etc/hostname is not a folder"),
+        ("unix:///proc/a.sock", "the folder /proc cannot hold a socket"),
     ],
 )
 def test_says_in_one_sentence_why_not(bind: Bind, text: str, why: str) -> None:

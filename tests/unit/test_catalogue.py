@@ -427,11 +427,34 @@ def test_chargen_writes_the_pattern_until_the_client_goes(serve: Serve, transpor
     assert service.errors == []
 
 
-def test_chargen_ends_with_the_client_s_side(serve: Serve) -> None:
+@pytest.mark.parametrize("transport", STREAMS)
+def test_chargen_goes_on_for_a_client_that_only_reads(serve: Serve, transport: str) -> None:
+    client = serve("chargen", transport, max_bytes=200).connect()
+    client.end()
+    assert client.all() == CYCLE[:200]
+
+
+def test_a_slow_chargen_keeps_its_pace_for_a_client_that_only_reads(serve: Serve) -> None:
+    client = serve("chargen", lines_per_second=100, max_bytes=4 * len(LINES[0])).connect()
+    client.end()
+    began = time.monotonic()
+    assert client.all() == b"".join(LINES[:4])
+    assert time.monotonic() - began > 0.02
+
+
+@pytest.mark.parametrize("after_its_end", [False, True])
+def test_a_slow_chargen_sees_that_its_client_is_gone(serve: Serve, after_its_end: bool) -> None:
+    """The service's end waits for the handler, which would otherwise write in 1,000 s."""
     client = serve("chargen", lines_per_second=0.001).connect()
     assert client.line() == LINES[0]
-    client.end()
-    assert client.all() == b""
+    if after_its_end:
+        client.end()
+    client.reset()
+
+
+def test_chargen_has_a_slowest_pace() -> None:
+    with pytest.raises(ValidationError):
+        CATALOGUE["chargen"].options.model_validate({"lines_per_second": 1e-320})
 
 
 def test_chargen_ends_after_so_many_bytes(serve: Serve) -> None:
@@ -689,7 +712,7 @@ def test_http_s_version_is_one_header(version: str) -> None:
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_bad_clients_do_not_end_a_stream_service(serve: Serve, name: str) -> None:
-    service = serve(name)
+    service = serve(name, **({"max_bytes": 1_000} if name == "chargen" else {}))
     for data in (b"", b"\0\xff" * 50_000, b"\r\n" * 1000):
         client = service.connect()
         with contextlib.suppress(ConnectionError):

@@ -277,6 +277,28 @@ def test_all_bad_fields_are_told_at_once() -> None:
     assert found["/colour"] == "there is no such field"
 
 
+LONG = "k" * 64
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "pointer", "reason"),
+    [
+        ("labels", {"": "v"}, "/labels/", "its name should not be empty"),
+        ("labels", {LONG: ""}, f"/labels/{LONG}", "its name should have at most 63 characters"),
+        ("labels", {"k": "v" * 256}, "/labels/k", "should have at most 255 characters"),
+        ("labels", {"[key]": 1}, "/labels/[key]", "should be a valid string"),
+        ("labels", {str(n): "" for n in range(65)}, "/labels", "should have at most 64 items"),
+        ("labels", [], "/labels", "should be an object"),
+        ("limits", [], "/limits", "should be an object"),
+        ("handler", "", "/handler", "should not be empty"),
+        ("autostart", 1, "/autostart", "should be true or false"),
+        ("pool_size", "8", "/pool_size", "should be a valid integer"),
+    ],
+)  # fmt: skip
+def test_reasons_are_in_plain_words(field: str, value: Any, pointer: str, reason: str) -> None:
+    assert refusals({**LEAST, field: value}) == {pointer: reason}
+
+
 def test_what_two_fields_must_agree_on_is_told_with_the_rest() -> None:
     given = {**LEAST, "name": "No", "restart": {"delay": 2, "maximum_delay": 1}}
     assert set(refusals(given)) == {"/name", "/restart"}

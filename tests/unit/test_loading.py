@@ -43,11 +43,13 @@ HANDLER = """
 
         said = "first"
 
+        def handle(self): ...
+
     class Any(BaseRequestHandler):
-        pass
+        def handle(self): ...
 
     class Packets(DatagramRequestHandler):
-        pass
+        def handle(self): ...
 """
 
 Write = Callable[[str, str], None]
@@ -114,6 +116,12 @@ def test_options_are_validated_all_at_once() -> None:
     }
 
 
+def test_a_pattern_is_told_in_words() -> None:
+    with pytest.raises(InvalidDefinition) as failed:
+        resolve("http", "tcp", {"server_version": "\xfc"})
+    assert fields(failed) == {"/options/server_version": "should be printable ASCII characters"}
+
+
 def test_all_that_does_not_fit_is_said_at_once() -> None:
     with pytest.raises(InvalidDefinition) as failed:
         resolve("chat", "udp", {"max_line": True}, concurrency="forking")
@@ -157,13 +165,20 @@ def test_chat_is_refused_under_forking_only(concurrency: str) -> None:
         ("mine.sub:Mine", "there is no module mine.sub"),
         ("sub.mine:Mine", "there is no module sub.mine"),
         ("mine:Mien", "mine.py has no class Mien; did you mean Mine?"),
-        ("mine:Zzz", "its handlers are Any, BaseRequestHandler, .*"),
+        ("mine:Zzz", r"its handlers are Any, Coroutine, InSetup, Mine, [A-Z].*"),
+        ("mine:StreamRequestHndler", "mine.py has no class StreamRequestHndler; its handlers are "),
         ("mine:__name__", "mine:__name__ is a str, no class; a handler is a class"),
         ("mine:func", "mine:func is a function, no class"),
         ("mine:Plain", "mine:Plain is a class of no particular base"),
         ("mine:Derived", "mine:Derived is a class derived from Plain"),
         ("mine:Server", "mine:Server is a server class, no handler"),
         ("mine:Coroutine", "mine:Coroutine.handle is a coroutine function"),
+        ("mine:BaseRequestHandler", "is socketserver's own BaseRequestHandler, which handles"),
+        ("mine:Stream", "mine:Stream is socketserver's own StreamRequestHandler"),
+        ("mine:Bare", "mine:Bare has no handle method, so that each connection would end at once"),
+        ("mine:TooMuch", "mine:TooMuch.handle cannot be called as .*; write def handle.self."),
+        ("mine:TooNamed", "mine:TooNamed.finish cannot be called as .*; write def finish.self."),
+        ("mine:TooLittle", r".*__init__ cannot .* def __init__\(self, request, client_address, .*"),
         ("empty:Mine", "empty.py has no class Mine; it has no handler at all"),
     ],
 )
@@ -176,8 +191,19 @@ def test_what_names_nothing_is_told_why(handlers: Path, write: Write, name: str,
     def func(): ...
     class Plain: ...
     class Derived(Plain): ...
+    Stream = StreamRequestHandler
+    class Bare(StreamRequestHandler):
+        def helper(self): ...
+    class InSetup(StreamRequestHandler):
+        def setup(self): ...
     class Coroutine(BaseRequestHandler):
         async def handle(self): ...
+    class TooMuch(Mine):
+        def handle(self, request): ...
+    class TooNamed(Mine):
+        def finish(self, *, how): ...
+    class TooLittle(Mine):
+        def __init__(self): ...
     """,
     )
     write("empty.py", "")
@@ -187,6 +213,24 @@ def test_what_names_nothing_is_told_why(handlers: Path, write: Write, name: str,
         resolve(name, "tcp", {}, folder=handlers, checked=False)
     with pytest.raises(LoadError, match=pattern):
         check(name, folder=handlers)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def handle(self, *rest, loud=True): ...",
+        "def handle(self, times=3): ...",
+        "@staticmethod\n        def handle(): ...",
+        "handle = print",
+        "def __init__(self, *arguments): ...",
+        "def __init__(self, request, client_address, server, more=None): ...",
+    ],
+)
+def test_whatever_socketserver_can_call_is_a_handler(
+    handlers: Path, write: Write, code: str
+) -> None:
+    write("mine.py", HANDLER + f"\n    class Odd(BaseRequestHandler):\n        {code}\n")
+    resolve("mine:Odd", "tcp", {}, folder=handlers, checked=False)
 
 
 def test_without_a_folder_there_are_no_modules() -> None:
@@ -445,6 +489,8 @@ def test_what_looks_modules_up_finds_them(handlers: Path, write: Write) -> None:
             class Options(pydantic.BaseModel):
                 points: list[Later] = []
 
+            def handle(self): ...
+
         class Later(pydantic.BaseModel):
             x: int
 
@@ -553,6 +599,8 @@ MODELLED = """
                 if len(words) > 2:
                     raise ValueError("at most two words")
                 return words
+
+        def handle(self): ...
 """
 
 
@@ -664,7 +712,7 @@ def test_a_listing_has_the_catalogue_and_the_folder(handlers: Path, write: Write
 
 def test_a_listing_goes_into_packages_but_not_after_imports(handlers: Path, write: Write) -> None:
     write("other/__init__.py", "")
-    write("other/deep.py", HANDLER + "\n    class _Private(BaseRequestHandler): ...\n")
+    write("other/deep.py", HANDLER + "\n    class _Private(Mine): ...\n")
     write("other/__main__.py", "1 / 0")
     write("mine.py", "from other.deep import *\n")
     write("data/thing.py", "1 / 0")  # no package
@@ -672,6 +720,24 @@ def test_a_listing_goes_into_packages_but_not_after_imports(handlers: Path, writ
     found = listing(handlers)
     assert list(of_files(found)) == ["other.deep:Mine", "other.deep:Any", "other.deep:Packets"]
     assert found.errors == ()
+
+
+def test_a_class_that_cannot_serve_is_listed_with_its_reason(handlers: Path, write: Write) -> None:
+    write(
+        "mine.py",
+        HANDLER
+        + """
+    class Base(StreamRequestHandler):  # to be derived from: nobody is told of it
+        greeting = "hello"
+    class Wrong(Base):
+        def handle(self, request): ...
+    """,
+    )
+    found = listing(handlers)
+    assert list(of_files(found)) == ["mine:Mine", "mine:Any", "mine:Packets"]
+    (failure,) = found.errors
+    assert failure.file == "mine.py"
+    assert failure.message.startswith("mine:Wrong.handle cannot be called as socketserver does")
 
 
 @pytest.mark.usefixtures("quick")
@@ -708,7 +774,58 @@ def test_a_folder_of_files_that_hang_takes_only_so_long(
     messages = [failure.message for failure in listing(handlers).errors]
     assert len(messages) == 10
     assert "did not finish" in messages[0]
-    assert messages[-1] == "not looked at: the files before it took too long"
+    assert messages[-1].startswith("not looked at yet: other files took too long")
+
+
+def test_files_that_take_long_are_tried_side_by_side(
+    handlers: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the others: opening a FIFO blocks until its other end is opened (fifo(7))."""
+    monkeypatch.setattr(trial, "ALONE_SECONDS", 0)
+    fifos = [handlers / f"fifo{number}" for number in range(trial.CHILDREN_MAXIMUM - 1)]
+    for number, fifo in enumerate(fifos):
+        os.mkfifo(fifo)
+        write(f"a{number}.py", f"open({str(fifo)!r}, 'w')\n{dedent(HANDLER)}")
+    opens = "".join(f"open({str(fifo)!r})\n" for fifo in reversed(fifos))
+    write("mine.py", opens + dedent(HANDLER))
+    found = listing(handlers)
+    assert found.errors == ()
+    assert len(of_files(found)) == 3 * trial.CHILDREN_MAXIMUM
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_hangs_is_tried_again_after_an_edit_of_where_it_stood(
+    handlers: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[list[str]] = []
+
+    def attempt(where: Any, tasks: Any, *rest: Any) -> Any:
+        tried.append([subject for subject, _ in tasks])
+        return trial.attempt(where, tasks, *rest)
+
+    def hanging() -> list[str]:
+        return [failure.file for failure in listing(handlers).errors]
+
+    monkeypatch.setattr(checking, "attempt", attempt)
+    write("mine.py", HANDLER)
+    write("hangs.py", "import other\n")
+    write("other.py", "while True: pass")
+    write("exits.py", "import os; os._exit(1)")
+    assert hanging() == ["exits.py", "hangs.py", "other.py"]
+    write("mine.py", HANDLER + "\n    class More(Mine): ...\n")
+    assert hanging() == ["exits.py", "hangs.py", "other.py"]
+    assert tried.pop() == ["exits.py", "mine.py"], "what ended in silence may be any file's fault"
+    write("other.py", "")
+    assert hanging() == ["exits.py"]
+    assert tried.pop() == ["exits.py", "hangs.py", "mine.py", "other.py"]
+    monkeypatch.setattr(checking, "FAILURES_FRESH_SECONDS", 0)
+    assert hanging() == ["exits.py"]
+    assert tried.pop() == ["hangs.py", "mine.py", "other.py"]
+    monkeypatch.setattr(checking, "LOST_FRESH_SECONDS", 0)
+    (handlers / "mine.py").unlink()
+    assert hanging() == ["exits.py"]
+    assert hanging() == ["exits.py"]
+    assert tried.pop() == ["exits.py", "hangs.py", "other.py"]
 
 
 def test_a_listing_stands_until_something_changes(
@@ -762,7 +879,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "echo = no_such_package:Echo\n"
     )
     (tmp_path / "packages" / "someones.py").write_text(
-        "from socketserver import StreamRequestHandler\nclass Theirs(StreamRequestHandler): ...\n"
+        "from socketserver import StreamRequestHandler\n"
+        "class Theirs(StreamRequestHandler):\n    def handle(self): ...\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path / "packages"))
 

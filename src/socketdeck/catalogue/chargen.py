@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import selectors
+import select
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,7 +33,7 @@ class ChargenOptions(HandlerOptions):
     max_bytes: int | None = Field(
         None,
         title="Bytes",
-        description="After how many bytes a stream is closed; empty: when the client ends it",
+        description="After how many bytes a stream is closed; empty: when the client has gone",
         ge=1,
         le=1 << 40,
     )
@@ -41,13 +41,16 @@ class ChargenOptions(HandlerOptions):
         None,
         title="Lines a second",
         description="How fast a stream is written; empty: as fast as the client reads",
-        gt=0,
+        ge=0.001,
         le=100_000,
     )
 
 
 class Chargen(BaseRequestHandler):
-    """Writes lines until the client ends, and throws away what the client writes."""
+    """Writes lines until the client has gone, and throws away what the client writes.
+
+    A client that only ends its own side may go on to read: what it writes is no part of this.
+    """
 
     Options = ChargenOptions
     options = ChargenOptions()
@@ -60,27 +63,32 @@ class Chargen(BaseRequestHandler):
     def _generate(self) -> None:
         left = self.options.max_bytes
         # poll(2) and not epoll(7), which would take a descriptor more for each client.
-        with selectors.PollSelector() as selector:
-            selector.register(self.request, selectors.EVENT_READ)
-            for chunk, due in self._chunks():
-                if self._client_ended(selector, due):
-                    return
-                if left is not None:
-                    chunk = chunk[:left]
-                    left -= len(chunk)
-                self.request.sendall(chunk)
-                if left == 0:
-                    return
+        poll = select.poll()
+        poll.register(self.request, select.POLLIN)
+        for chunk, due in self._chunks():
+            self._wait(poll, due)
+            if left is not None:
+                chunk = chunk[:left]
+                left -= len(chunk)
+            self.request.sendall(chunk)
+            if left == 0:
+                return
 
-    def _client_ended(self, selector: selectors.BaseSelector, due: float) -> bool:
-        """Wait until a chunk is due, throwing away what comes; whether the client ended first."""
+    def _wait(self, poll: select.poll, due: float) -> None:
+        """Until a chunk is due, throw away what comes; where the client has gone, return at once.
+
+        What is written then says so.
+        """
         while True:
             wait = due - time.monotonic()
-            readable = selector.select(max(0.0, wait))
-            if readable and not self.request.recv(DISCARDED_AT_ONCE_BYTES):
-                return True
-            if wait <= 0 or not readable:
-                return False
+            ready = poll.poll(max(0.0, wait) * 1000)
+            if ready and ready[0][1] & select.POLLIN:
+                if not self.request.recv(DISCARDED_AT_ONCE_BYTES):
+                    poll.modify(self.request, 0)  # or its end is readable for ever
+            elif ready:
+                return
+            if wait <= 0 or not ready:
+                return
 
     def _chunks(self) -> Iterator[tuple[bytes, float]]:
         """What to write, and when by the monotonic clock; whole cycles where there is no rate."""

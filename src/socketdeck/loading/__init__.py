@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from socketdeck.loading.checking import check, listing
     from socketdeck.loading.description import FileFailure, HandlerDescription, Listing
-    from socketdeck.loading.fitting import field_errors
     from socketdeck.loading.folder import prepare_folder
     from socketdeck.loading.resolution import resolve
 
@@ -33,7 +32,6 @@ _HOMES = {
     "HandlerDescription": "description",
     "Listing": "description",
     "check": "checking",
-    "field_errors": "fitting",
     "listing": "checking",
     "prepare_folder": "folder",
     "resolve": "resolution",
@@ -44,7 +42,6 @@ __all__ = [
     "HandlerDescription",
     "Listing",
     "check",
-    "field_errors",
     "listing",
     "prepare_folder",
     "resolve",

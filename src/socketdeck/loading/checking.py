@@ -23,19 +23,27 @@ from socketdeck.loading.reference import installed, parse
 from socketdeck.loading.trial import Answer, Task, attempt
 
 LISTING_SECONDS = 20.0
-"""After this no further child is started for a listing: four modules that never return."""
+"""After this no further module is tried for a listing; the next listing goes on from there."""
 
 FAILURES_FRESH_SECONDS = 10.0
 """How long a listing with failures stands: what is missing may be installed meanwhile."""
+
+LOST_FRESH_SECONDS = 300.0
+"""How long a module that cost its child is not tried again for a listing, unless it is edited.
+
+Not for ever: it may have been the machine's fault, which was too busy.
+"""
 
 REMEMBERED_MAXIMUM = 1000
 """Modules, and folders, of which it is remembered what was found."""
 
 _lock = threading.Lock()
-"""Guards the two tables below; nothing else happens under it."""
+"""Guards the tables below; nothing else happens under it."""
 
 _imported: dict[tuple[str, str], Fingerprint] = {}
 _listings: dict[str, tuple[Fingerprint, float, Future[Listing]]] = {}
+_lost: dict[tuple[str, str], tuple[Fingerprint, float, LoadError]] = {}
+"""By folder and file: what cost its child, the stamps of the files it was in, and until when."""
 
 
 def ensure_imports(handler: str, folder: HandlersFolder | None) -> None:
@@ -52,7 +60,7 @@ def ensure_imports(handler: str, folder: HandlersFolder | None) -> None:
         if _imported.get((folder.path, module)) == fingerprint:
             return
     _only_answer(folder, {"module": module}, file)
-    _remember(folder, module, fingerprint)
+    _remember(folder, module, file, fingerprint)
 
 
 def check(
@@ -87,7 +95,7 @@ def check(
         file = where.relative(where.file_of(module))
         fingerprint = where.fingerprint()
         answer = _only_answer(where, task, file)
-        _remember(where, module, fingerprint)
+        _remember(where, module, file, fingerprint)
     return HandlerDescription.model_validate(answer["handler"])
 
 
@@ -111,7 +119,7 @@ def listing(folder: Path | None = None) -> Listing:
             future = mine
     if future is mine:
         try:
-            mine.set_result(_listing_of(where))
+            mine.set_result(_listing_of(where, fingerprint))
         except BaseException as error:
             with _lock:
                 _listings.pop(key, None)
@@ -126,7 +134,7 @@ def _is_stale(known: tuple[Fingerprint, float, Future[Listing]]) -> bool:
     return future.exception() is not None or bool(future.result().errors)
 
 
-def _listing_of(folder: HandlersFolder | None) -> Listing:
+def _listing_of(folder: HandlersFolder | None, fingerprint: Fingerprint) -> Listing:
     handlers = [describe(name, entry, "builtin") for name, entry in CATALOGUE.items()]
     failures: list[FileFailure] = []
     subjects: list[tuple[str, Task]] = [
@@ -138,33 +146,58 @@ def _listing_of(folder: HandlersFolder | None) -> Listing:
         if len(modules) == MODULES_MAXIMUM:
             message = f"only the first {MODULES_MAXIMUM} modules of this folder are looked at"
             failures.append(FileFailure(file=".", message=message))
-    until = time.monotonic() + LISTING_SECONDS
-    while subjects:
-        if time.monotonic() > until:
-            message = "not looked at: the files before it took too long"
-            failures += [FileFailure(file=subject, message=message) for subject, _ in subjects]
-            break
-        answers, why = attempt(folder, subjects)
-        for (subject, _), answer in zip(subjects, answers, strict=False):
+    outcomes = _outcomes(folder, subjects, fingerprint)
+    for subject, _ in subjects:
+        answer = outcomes[subject]
+        if answer is None:
+            message = "not looked at yet: other files took too long; list them again"
+            failures.append(FileFailure(file=subject, message=message))
+        elif isinstance(answer, LoadError):
+            failures.append(
+                FileFailure(file=subject, message=str(answer), traceback=answer.traceback)
+            )
+        else:
             if "error" in answer:
                 failures.append(FileFailure(file=subject, **answer["error"]))
-            else:
-                handlers += map(HandlerDescription.model_validate, answer["handlers"])
-        subjects = subjects[len(answers) :]
-        if subjects and why:
-            failures.append(
-                FileFailure(file=subjects[0][0], message=str(why), traceback=why.traceback)
-            )
-            del subjects[0]
+            handlers += map(HandlerDescription.model_validate, answer.get("handlers", ()))
     return Listing(handlers=tuple(handlers), errors=tuple(failures))
+
+
+def _outcomes(
+    folder: HandlersFolder | None, subjects: list[tuple[str, Task]], fingerprint: Fingerprint
+) -> dict[str, Answer | LoadError | None]:
+    """What came of each subject; those that cost their child lately are not tried again."""
+    path = folder.path if folder else ""
+    now, stamps = time.monotonic(), set(fingerprint)
+    outcomes: dict[str, Answer | LoadError | None] = {}
+    with _lock:
+        for subject, _ in subjects:
+            lost = _lost.get((path, subject))
+            if lost and stamps.issuperset(lost[0]) and now < lost[1]:
+                outcomes[subject] = lost[2]
+    tried = [(subject, task) for subject, task in subjects if subject not in outcomes]
+    for (subject, _), outcome in zip(tried, attempt(folder, tried, LISTING_SECONDS), strict=True):
+        outcomes[subject] = outcome
+        if isinstance(outcome, LoadError):
+            until = time.monotonic() + LOST_FRESH_SECONDS
+            with _lock:
+                _forget_oldest(_lost)
+                _lost[path, subject] = (_blamed(fingerprint, outcome), until, outcome)
+    return outcomes
+
+
+def _blamed(fingerprint: Fingerprint, why: LoadError) -> Fingerprint:
+    """The stamps of the files that a module stood in when its time was over; else of them all."""
+    stood = why.traceback or ""
+    return tuple(stamp for stamp in fingerprint if f'"{stamp[0]}"' in stood) or fingerprint
 
 
 def _only_answer(folder: HandlersFolder | None, task: Task, subject: str) -> Answer:
     """A child's answer to one task; raises what it raised there, or what became of the child."""
-    answers, why = attempt(folder, [(subject, task)])
-    if why:
-        raise why
-    (answer,) = answers
+    (answer,) = attempt(folder, [(subject, task)])
+    assert answer is not None, "there is no end to its time"
+    if isinstance(answer, LoadError):
+        raise answer
     if "error" in answer:
         raise LoadError(**answer["error"])
     if "invalid" in answer:
@@ -172,8 +205,9 @@ def _only_answer(folder: HandlersFolder | None, task: Task, subject: str) -> Ans
     return answer
 
 
-def _remember(folder: HandlersFolder, module: str, fingerprint: Fingerprint) -> None:
+def _remember(folder: HandlersFolder, module: str, file: str, fingerprint: Fingerprint) -> None:
     with _lock:
+        _lost.pop((folder.path, file), None)
         _forget_oldest(_imported)
         _imported[folder.path, module] = fingerprint
 

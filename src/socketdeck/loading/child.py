@@ -18,7 +18,13 @@ from socketdeck.loading.description import describe
 from socketdeck.loading.failures import explain
 from socketdeck.loading.fitting import verify
 from socketdeck.loading.folder import HandlersFolder
-from socketdeck.loading.reference import find, installed, is_handler, load_entry_point
+from socketdeck.loading.reference import (
+    checked_class,
+    find,
+    installed,
+    load_entry_point,
+    own_handlers,
+)
 
 Answer = dict[str, Any]
 
@@ -30,21 +36,22 @@ def main(channel: socket.socket) -> None:
     faulthandler.enable(file=descriptor)
     with channel.makefile("rb") as lines:
         job = json.loads(lines.readline())
-    folder = HandlersFolder(Path(job["folder"])) if job["folder"] else None
-    for task in job["tasks"]:
-        # Whatever the module does, a thread outside the interpreter's lock ends this process in
-        # time, and says first where each thread stood.
-        faulthandler.dump_traceback_later(job["seconds"], exit=True, file=descriptor)
-        answer = perform(task, folder)
-        faulthandler.cancel_dump_traceback_later()
-        channel.sendall(json.dumps(answer).encode() + b"\n")
+        folder = HandlersFolder(Path(job["folder"])) if job["folder"] else None
+        for line in lines:
+            task = json.loads(line)
+            # Whatever the module does, a thread outside the interpreter's lock ends this process in
+            # time, and says first where each thread stood.
+            faulthandler.dump_traceback_later(job["seconds"], exit=True, file=descriptor)
+            answer = perform(task, folder)
+            faulthandler.cancel_dump_traceback_later()
+            channel.sendall(json.dumps(answer).encode() + b"\n")
 
 
 def perform(task: dict[str, Any], folder: HandlersFolder | None) -> Answer:
     """One task's answer: what it found, or the error that it met."""
     try:
         if folder is not None and "module" in task:
-            return {"handlers": handlers_in(folder, task["module"])}
+            return handlers_in(folder, task["module"])
         if "entry_point" in task:
             name = task["entry_point"]
             handler = load_entry_point(installed()[name])
@@ -64,13 +71,23 @@ def perform(task: dict[str, Any], folder: HandlersFolder | None) -> Answer:
         return {"error": {"message": str(why), "traceback": why.traceback}}
 
 
-def handlers_in(folder: HandlersFolder, module: str) -> list[Answer]:
-    """The handlers that a module defines itself; what it imported is listed where it stands."""
-    return [
-        describe(f"{module}:{name}", value, "file").model_dump(mode="json")
-        for name, value in vars(folder.load(module)).items()
-        if is_handler(value) and value.__module__ == module and not name.startswith("_")
-    ]
+def handlers_in(folder: HandlersFolder, module: str) -> Answer:
+    """The handlers that a module defines itself; what it imported is listed where it stands.
+
+    Where some of them cannot serve, the error says why of the first.
+    """
+    handlers, errors = [], []
+    for name, value in own_handlers(vars(folder.load(module))).items():
+        if name.startswith("_"):
+            continue
+        reference = f"{module}:{name}"
+        try:
+            found = checked_class(value, reference)
+        except LoadError as error:
+            errors.append({"message": str(error), "traceback": None})
+        else:
+            handlers.append(describe(reference, found, "file").model_dump(mode="json"))
+    return {"handlers": handlers, **({"error": errors[0]} if errors else {})}
 
 
 def checked(task: dict[str, Any], folder: HandlersFolder | None) -> Answer:

@@ -7,13 +7,14 @@ import types
 from collections.abc import Mapping
 from socketserver import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
 
+from socketdeck.complaints import field_errors, pointer_to
 from socketdeck.errors import FieldError, InvalidDefinition
 
 TYPE_CHECKING = False  # not from `typing`: see `hosts.forking`
 if TYPE_CHECKING:
     from typing import Any
 
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     from socketdeck.catalogue import Entry
 
@@ -96,19 +97,11 @@ def options_model(found: Entry | Handler) -> type[BaseModel] | None:
     return model if issubclass(model, BaseModel) else None
 
 
-def field_errors(error: ValidationError, *under: str) -> list[FieldError]:
-    """Pydantic's complaints as bad fields, `under` being where the model stands in the whole."""
-    return [
-        FieldError(_pointer(*under, *found["loc"]), _reason(found["type"], found["msg"]))
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-
-
 def _attributes(found: Entry | Handler, options: Mapping[str, Any]) -> dict[str, Any]:
     if model := options_model(found):
         return {"options": _validated(model, options)}
     errors = [
-        FieldError(_pointer("options", name), reason)
+        FieldError(pointer_to(("options", name)), reason)
         for name in options
         if (reason := _why_not_attribute(found, name))
     ]
@@ -171,16 +164,3 @@ def _not_shared(found: Entry | Handler) -> str:
         f"{name} keeps state that all its clients share, and forking gives each client a process "
         "and a copy of its own; choose threading, pool or sync"
     )
-
-
-def _pointer(*parts: int | str) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
-def _reason(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "there is no such field"
-    if kind == "missing":
-        return "this field is required"
-    return message.removeprefix("Value error, ").removeprefix("Input ").strip()

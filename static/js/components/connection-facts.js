@@ -22,6 +22,17 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
         label="Close"
         onClick=${onClose}
       /></div>
+    <div class="row wrap"><${Button}
+        small
+        icon="text"
+        onClick=${() => onEvents(row.id)}
+      >Its events</${Button}>
+      ${open && html`<${Button}
+          small
+          kind="danger"
+          icon="x"
+          onClick=${() => closeConnection(row)}
+        >Close</${Button}>`}</div>
     <dl class="facts">
       <dt>Peer</dt><dd class="mono">${row.peer === null ? "unnamed" : html`<${Untrusted} text=${row.peer} />`}</dd>
       ${
@@ -71,16 +82,5 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
       html`<p class="bad">${row.error.type}: <${Untrusted} text=${row.error.message} /></p>
         ${row.error.traceback && html`<${Trace} text=${row.error.traceback} open />`}`
     }
-    <div class="row wrap"><${Button}
-        small
-        icon="text"
-        onClick=${() => onEvents(row.id)}
-      >Its events</${Button}>
-      ${open && html`<${Button}
-          small
-          kind="danger"
-          icon="x"
-          onClick=${() => closeConnection(row)}
-        >Close</${Button}>`}</div>
   </aside>`;
 }

@@ -74,24 +74,28 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
     }
     loading.current = false;
   };
-  useEffect(() => {
-    if (filter !== "open" && more.closed === "") load("closed");
-  }, [filter, sort, text]);
 
   const view = useWindow(ids.length, ROW);
   const rows = ids.slice(view.start, view.end).flatMap((id) => book.rows.get(id) ?? []);
-  const onScroll = () => {
-    view.onScroll();
-    if (view.end < ids.length - PAGE / 5) return;
-    if (filter !== "closed" && more.open) load("open");
-    else if (filter !== "open" && more.closed) load("closed");
-  };
+  // The server gives the newest first: what is looked for, or comes first in another order, may be
+  // among those that have not been asked for. Of closed ones there may be too many for that.
+  const wantsAll = text !== "" || sort.key !== "id" || !sort.down;
+  const nearEnd = view.end >= ids.length - PAGE / 5;
+  useEffect(() => {
+    if (filter !== "closed" && more.open && (wantsAll || nearEnd)) load("open");
+    else if (filter !== "open" && more.closed !== null && (nearEnd || more.closed === ""))
+      load("closed");
+  }, [filter, more, wantsAll, nearEnd]);
+  // Another order, or others: from their beginning.
+  useEffect(() => {
+    if (view.ref.current) view.ref.current.scrollTop = 0;
+  }, [asked]);
   const flows = isDatagram(schemeOf(service.address));
   const one = flows ? "flow" : "connection";
   const entry = picked === null ? undefined : book.rows.get(picked);
   const open = service.status.connections.open;
   const running = service.status.state === "running";
-  const partly = filter === "open" && !text && ids.length < open && more.open !== null;
+  const partly = filter === "open" && ids.length < open && more.open !== null;
 
   return html`<div class="tools">
       <${Segment}
@@ -126,7 +130,7 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
       <div
         class="table-wrap"
         ref=${view.ref}
-        onScroll=${onScroll}
+        onScroll=${view.onScroll}
         onPointerEnter=${() => setOver(true)}
         onPointerLeave=${() => setOver(false)}
       >

@@ -33,6 +33,28 @@ export function EventDetail({ event, onClose, onConnection }) {
       ><span class="faint mono push">seq ${event.seq}</span>
       <${Button} icon="x" small kind="quiet" label="Close" onClick=${onClose} />
     </div>
+    ${typeof data["text"] === "string" && html`<div class="code wrap" tabindex="0"><${Payload}
+        bytes=${new TextEncoder().encode(data["text"])}
+        as="text"
+      /></div>`}
+    ${
+      bytes &&
+      html`<div class="row"><${Segment} label="Show as" value=${as} options=${[
+        { value: "auto", text: "Auto" },
+        { value: "text", text: "Text" },
+        { value: "hex", text: "Hex" },
+      ]} onChange=${setAs} />
+        <span class="push"></span><${CopyButton}
+            text=${hex(bytes)}
+            label="Copy as hex"
+          >Hex</${CopyButton}></div>
+      <div class="code wrap" tabindex="0"><${Payload}
+          bytes=${bytes}
+          as=${as}
+          truncated=${Boolean(data["truncated"])}
+        /></div>
+      ${data["truncated"] && html`<p class="dim">The first ${number(bytes.length)} of ${number(data["length"])} bytes were captured. Capture in the settings says how many.</p>`}`
+    }
     <dl class="facts">
       <dt>Time</dt>
       <dd class="mono">${moment(event.time)}</dd>
@@ -74,28 +96,6 @@ export function EventDetail({ event, onClose, onConnection }) {
               </dd>`,
         )}
     </dl>
-    ${typeof data["text"] === "string" && html`<div class="code wrap" tabindex="0"><${Payload}
-        bytes=${new TextEncoder().encode(data["text"])}
-        as="text"
-      /></div>`}
-    ${
-      bytes &&
-      html`<div class="row"><${Segment} label="Show as" value=${as} options=${[
-        { value: "auto", text: "Auto" },
-        { value: "text", text: "Text" },
-        { value: "hex", text: "Hex" },
-      ]} onChange=${setAs} />
-        <span class="push"></span><${CopyButton}
-            text=${hex(bytes)}
-            label="Copy as hex"
-          >Hex</${CopyButton}></div>
-      <div class="code wrap" tabindex="0"><${Payload}
-          bytes=${bytes}
-          as=${as}
-          truncated=${Boolean(data["truncated"])}
-        /></div>
-      ${data["truncated"] && html`<p class="dim">The first ${number(bytes.length)} of ${number(data["length"])} bytes were captured. Capture in the settings says how many.</p>`}`
-    }
     ${traceback && html`<${Trace} text=${traceback} open />`}
   </aside>`;
 }

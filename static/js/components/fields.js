@@ -3,6 +3,7 @@
 
 import { html } from "htm/preact";
 import { Button, Icon } from "./kit.js";
+import { sentence } from "../lib/format.js";
 
 /** @import { OptionField } from "../lib/schema.js" */
 
@@ -23,14 +24,14 @@ export function Field({ pointer, label, hint, error, optional, wide, group, chil
   >
     ${group ? html`<span class="label" id=${`${id}-label`}>${caption}</span>` : html`<label for=${id}>${caption}</label>`}
     ${children}
-    ${error && html`<span class="error" id=${`${id}-error`} role="alert">${error}</span>`}
+    ${error && html`<span class="error" id=${`${id}-error`} role="alert">${sentence(error)}</span>`}
     ${hint && html`<span class="hint" id=${`${id}-hint`}>${hint}</span>`}
   </div>`;
 }
 
 /** What is wrong with a choice that has no field of its own. @param {{text: string|undefined}} props */
 export const Problem = ({ text }) =>
-  text && html`<div class="field"><span class="error" role="alert">${text}</span></div>`;
+  text && html`<div class="field"><span class="error" role="alert">${sentence(text)}</span></div>`;
 
 /** @param {any} event */
 const typed = (event) => event.currentTarget.value;
@@ -128,7 +129,7 @@ export const CheckField = ({ pointer, label, checked, onChange, hint, error }) =
         onChange=${(/** @type {any} */ event) => onChange(event.currentTarget.checked)}
       /><span>${label}</span></label
     >
-    ${error && html`<span class="error" role="alert">${error}</span>`}
+    ${error && html`<span class="error" role="alert">${sentence(error)}</span>`}
     ${hint && html`<span class="hint">${hint}</span>`}
   </div>`;
 

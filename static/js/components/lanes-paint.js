@@ -41,8 +41,11 @@ export function paletteOf(probe) {
  *   pitch: number,
  *   x: (at: number) => number,
  *   below: number,
- * }} View  `below`: bars for which there is no room
+ *   open: number,
+ *   empty: boolean,
+ * }} View  `below`: bars for which there is no room; `open`: those drawn that are still open
  */
+/** @typedef {Omit<View, "below"|"open"|"empty">} Frame  where time and lanes stand on the canvas */
 
 /**
  * @param {CanvasRenderingContext2D} g
@@ -77,16 +80,16 @@ export function paint(g, element, model, now, length, palette, queued) {
   const view = { from, to: now, width, height, pitch, x };
 
   paintScale(g, view, length, now, palette);
-  if (bars.length === 0) {
-    g.fillStyle = palette.faint;
-    g.textAlign = "center";
-    g.font = palette.font;
-    g.fillText("nobody was connected in this time", (LEFT + right) / 2, TOP + room / 2);
-  }
+  if (bars.length === 0) paintNobody(g, (LEFT + right) / 2, TOP + room / 2, palette);
   let below = 0;
+  let open = 0;
   for (const bar of bars) {
-    if ((bar.lane + 1) * pitch > room + 0.5) below += 1;
-    else paintBar(g, view, bar, now, palette);
+    if ((bar.lane + 1) * pitch > room + 0.5) {
+      below += 1;
+      continue;
+    }
+    if (bar.closed > now) open += 1;
+    paintBar(g, view, bar, now, palette);
   }
 
   if (queued > 0) {
@@ -98,12 +101,29 @@ export function paint(g, element, model, now, length, palette, queued) {
     g.font = palette.font;
     g.fillText(String(queued), right + 14, TOP + 10);
   }
-  return { ...view, below };
+  return { ...view, below, open, empty: bars.length === 0 };
 }
 
 /**
  * @param {CanvasRenderingContext2D} g
- * @param {Omit<View, "below">} view
+ * @param {number} x
+ * @param {number} y
+ * @param {Palette} palette
+ */
+function paintNobody(g, x, y, palette) {
+  const text = "Nobody was connected in this time";
+  g.font = palette.font;
+  g.textAlign = "center";
+  const wide = g.measureText(text).width + 16;
+  g.fillStyle = palette.panel; // no line of the scale runs through the words
+  g.fillRect(x - wide / 2, y - 11, wide, 16);
+  g.fillStyle = palette.faint;
+  g.fillText(text, x, y);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} g
+ * @param {Frame} view
  * @param {number} length
  * @param {number} now
  * @param {Palette} palette
@@ -127,7 +147,7 @@ function paintScale(g, { height, x }, length, now, palette) {
 
 /**
  * @param {CanvasRenderingContext2D} g
- * @param {Omit<View, "below">} view
+ * @param {Frame} view
  * @param {Bar} bar
  * @param {number} now
  * @param {Palette} palette

@@ -13,8 +13,9 @@ import { link } from "./tools.js";
 import { serverNow, skew } from "../lib/clock.js";
 import { duration, number, size, span, words } from "../lib/format.js";
 import { keys } from "../lib/keys.js";
-import { LONGEST_VIEW_SECONDS } from "../lib/lanes.js";
+import { LANES, LONGEST_VIEW_SECONDS } from "../lib/lanes.js";
 import { visibleText } from "../lib/payload.js";
+import { isUp } from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
 /** @import { Bar, LaneModel } from "../lib/lanes.js" */
@@ -28,7 +29,9 @@ export function Lanes({ model, service, onPick }) {
   const [seconds, setSeconds] = useState(30);
   const [pausedAt, setPausedAt] = useState(/** @type {number|null} */ (null));
   const [tip, setTip] = useState(/** @type {{bar: Bar, x: number, y: number}|null} */ (null));
-  const [below, setBelow] = useState(0);
+  /** How many there was no room for at the last drawing, and whether there was none at all. */
+  const [hidden, setHidden] = useState(0);
+  const [empty, setEmpty] = useState(false);
   const view = useRef(/** @type {View|null} */ (null));
   const { waiting } = service.status.connections;
   const queued = (waiting.backlog ?? 0) + waiting.queue;
@@ -37,8 +40,9 @@ export function Lanes({ model, service, onPick }) {
   const stopped =
     pausedAt ??
     (state && state.is !== "live" && state.is !== "connecting" ? state.since / 1000 + skew : null);
-  const wanted = useRef({ seconds, stopped, queued });
-  wanted.current = { seconds, stopped, queued };
+  const { open } = service.status.connections;
+  const wanted = useRef({ seconds, stopped, queued, open });
+  wanted.current = { seconds, stopped, queued, open };
 
   useEffect(() => {
     const end = keys.bind(
@@ -72,12 +76,13 @@ export function Lanes({ model, service, onPick }) {
     let timer = 0;
     let inSight = true;
     const draw = () => {
-      const { seconds: length, stopped: at, queued: back } = wanted.current;
+      const { seconds: length, stopped: at, queued: back, open: all } = wanted.current;
       const now = at ?? serverNow();
       model.trim(serverNow());
-      const before = view.current?.below ?? 0;
       view.current = paint(context, element, model, now, length, palette, back);
-      if (view.current.below !== before) setBelow(view.current.below);
+      // Of very many open ones the model knows but some.
+      setHidden(all > LANES ? all - view.current.open : view.current.below);
+      setEmpty(view.current.empty);
       // Nothing to move: a look a second is enough to age the scale.
       const lively = at === null && !still && model.within(now - length, now).length > 0;
       if (!inSight) return;
@@ -142,11 +147,12 @@ export function Lanes({ model, service, onPick }) {
     return bar ? { bar, x, y: event.clientY - box.top } : null;
   };
 
-  return html`<section class="card lanes" aria-label="Lanes">
+  const resting = empty && !isUp(service.status.state);
+  return html`<section class=${`card lanes ${resting ? "resting" : ""}`} aria-label="Lanes">
     <div class="card-head slim-head">
       <h2>
         Lanes<span class="count"
-          >last ${seconds} s${below > 0 ? `, no room for ${number(below)} more` : ""}</span
+          >last ${seconds} s${hidden > 0 ? `, no room for ${number(hidden)} more` : ""}</span
         >
       </h2>
       <div class="legend push">

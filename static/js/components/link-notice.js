@@ -5,8 +5,9 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { Button, Notice } from "./kit.js";
 import { link } from "./tools.js";
+import { signInPath } from "../api.js";
 import { now } from "../lib/clock.js";
-import { clockSeconds } from "../lib/format.js";
+import { clockSeconds, sentence } from "../lib/format.js";
 
 const SHOWN_AFTER_MS = 1_000;
 
@@ -14,18 +15,27 @@ export function LinkNotice() {
   void now.value;
   const live = link.value;
   const state = live?.state.value;
-  const gone = state !== undefined && (state.is === "refused" || state.is === "lost");
+  const gone = state !== undefined && state.is !== "connecting" && state.is !== "live";
   useEffect(() => {
     document.body.classList.toggle("stale", gone);
   }, [gone]);
   if (!live || !state || !gone || Date.now() - state.since < SHOWN_AFTER_MS) return null;
+  if (state.is === "signed-out") {
+    return html`<${Notice}
+      tone="warn"
+      urgent
+      what="You are signed out."
+      why=${`What stands here is as of ${clockSeconds(state.since)}; services go on meanwhile. Signing in leads back to this page.`}
+      side=${html`<${Button} small kind="primary" href=${signInPath()}>Sign in again</${Button}>`}
+    />`;
+  }
   if (state.is === "refused") {
     return html`<${Notice}
       tone="warn"
       urgent
       what="The panel refused the live link."
-      why=${state.why || "Load the page again, or sign in again."}
-      side=${html`<${Button} small onClick=${() => location.reload()}>Load again</${Button}>`}
+      why=${`${sentence(state.why || "it did not say why")}.`}
+      side=${html`<${Button} small onClick=${() => live.retry()}>Try again</${Button}>`}
     />`;
   }
   return html`<${Notice}

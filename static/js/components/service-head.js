@@ -91,8 +91,8 @@ export function ServiceHead({ service, put }) {
               >Stop</${Button}>`
         }
       </div>
+      ${service.description && html`<p class="dim about">${service.description}</p>`}
     </header>
-    ${service.description && html`<p class="dim about">${service.description}</p>`}
     <${Fault} service=${service} />
     ${
       pending.length > 0 &&

@@ -83,7 +83,9 @@ export function ServiceRow({ service, meters, picked, onPick, put }) {
           : up && html`<${Flow} meter=${meter} name=${name} />`
       }
     </td>
-    <td class=${`c-errors n ${status.errors ? "bad" : "faint"}`}>${number(status.errors)}</td>
+    <td class=${`c-errors n ${status.errors ? "bad" : "faint"}`}>
+      ${failing && !status.errors ? "" : number(status.errors)}
+    </td>
     <td class="c-up n dim">${up ? duration(age(status.since)) : ""}</td>
     <td class="c-acts"><${Acts} service=${service} put=${put} /></td>
   </tr>`;

@@ -7,7 +7,7 @@ import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, call, get } from "../api.js";
 import { useHandler } from "./definition/checked.js";
-import { DefinitionForm, POINTERS } from "./definition/form.js";
+import { DefinitionForm, pointersOf } from "./definition/form.js";
 import { Button, Notice } from "./kit.js";
 import { SameAs } from "./same-as.js";
 import { toast, toastError } from "./toast.js";
@@ -96,24 +96,15 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
       ),
     }));
   }, [schema, form.handler]);
-  const made = useMemo(
-    () => definitionOf(form, shaped === form.handler ? schema : null),
-    [form, schema, shaped],
-  );
-  const sorted = useMemo(
-    () =>
-      sortErrors(
-        errors,
-        new Set([...POINTERS, ...fieldsOf(schema).map((field) => `/options/${field.key}`)]),
-      ),
-    [errors],
-  );
+  const shape = shaped === form.handler ? schema : null;
+  const said = useMemo(() => definitionOf(form, shape), [form, shape]);
+  const sorted = useMemo(() => sortErrors(errors, pointersOf(schema)), [errors]);
   const { status, ...definition } = service;
-  const wanted = { ...definition, ...made.definition };
-  const changed = JSON.stringify(formOf(wanted)) !== JSON.stringify(formOf(definition));
+  const wanted = { ...definition, ...said };
+  const kept = definitionOf(formOf(service, shape), shape);
+  const changed = JSON.stringify(said) !== JSON.stringify(kept);
 
   const save = async () => {
-    if (made.errors.length) return setErrors(made.errors);
     setBusy(true);
     setErrors([]);
     try {
@@ -133,7 +124,6 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
       else toastError(error, "Saving failed");
     }
     setBusy(false);
-    return undefined;
   };
 
   return html`<div class="settings">
@@ -176,7 +166,7 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
               >Delete</${Button}>`}
         />
       </form>
-      <${SameAs} definition=${made.definition} edits=${service.name} />
+      <${SameAs} definition=${said} edits=${service.name} />
     </div>
   </div>`;
 }

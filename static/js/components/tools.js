@@ -39,12 +39,12 @@ function LinkState() {
     type="button"
     class="link-state lost"
     role="status"
-    title="Try again now"
-    onClick=${() => live.retry()}
+    title=${state.is === "signed-out" ? "Sign in again" : "Try again now"}
+    onClick=${() => (state.is === "signed-out" ? toSignIn() : live.retry())}
   >
     <${Lamp}
       state="failed"
-    />${state.is === "refused" ? "refused" : `lost ${clockSeconds(state.since)}`}
+    />${state.is === "lost" ? `lost ${clockSeconds(state.since)}` : state.is.replace("-", " ")}
   </button>`;
 }
 

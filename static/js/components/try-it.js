@@ -129,10 +129,9 @@ export function TryIt({ service }) {
             }
           }}></textarea>
         ${wrong ? html`<span class="error" role="alert">${wrong}</span>` : html`<span class="hint">${plural(bytes.length, "byte")}</span>`}</div>
-      ${
+      <div class="row wrap">${
         encoding === "text" &&
-        html`<div class="row wrap">
-          <span class="dim">Line ending</span
+        html`<span class="dim">Line ending</span
           ><${Segment}
             label="Line ending"
             value=${ending}
@@ -142,23 +141,14 @@ export function TryIt({ service }) {
               { value: "lf", text: "LF" },
               { value: "crlf", text: "CR LF" },
             ]}
-          />
-        </div>`
-      }
-      <div class="row wrap"><label class="dim" for="try-timeout">Wait up to</label><span class="with-unit short"><input
+          /><span class="push"></span>`
+      }<label class="dim" for="try-timeout">Wait up to</label><span class="with-unit short"><input
           id="try-timeout"
           class="input mono"
           inputmode="decimal"
           value=${timeout}
           onInput=${(/** @type {any} */ event) => setSeconds(event.currentTarget.value)}
-        /><span class="unit">s</span></span>
-        <span class="push"></span><span class="faint"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span><${Button}
-            kind="primary"
-            icon="send"
-            type="submit"
-            busy=${busy}
-            disabled=${Boolean(wrong) || !running}
-          >Send</${Button}></div>
+        /><span class="unit">s</span></span></div>
       <div class="row wrap copy-as"><span class="dim">Copy as</span>
         <${CopyButton}
             text=${asNetcat(service, bytes, seconds)}
@@ -171,7 +161,14 @@ export function TryIt({ service }) {
         <${CopyButton}
             text=${asPython(service, bytes, seconds)}
             label="Copy as Python"
-          >Python</${CopyButton}></div>
+          >Python</${CopyButton}>
+        <span class="push"></span><span class="faint only-wide"><kbd>Ctrl</kbd> <kbd>Enter</kbd></span><${Button}
+            kind="primary"
+            icon="send"
+            type="submit"
+            busy=${busy}
+            disabled=${Boolean(wrong) || !running}
+          >Send</${Button}></div>
       ${http && html`<p class="dim">HTTP wants CR LF and an empty line after the headers.</p>`}
     </form>
     <div class="try-log" aria-live="polite">
@@ -216,6 +213,8 @@ function Exchange({ talk, onAgain }) {
         kind="quiet"
         icon="restart"
         label="Put this back into the form"
+        tip="Put back into the form"
+        tipClass="tip-end"
         onClick=${onAgain}
       />
     </div>

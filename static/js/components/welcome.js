@@ -6,7 +6,7 @@ import { Button, Lamp } from "./kit.js";
 import { Copy } from "./copy.js";
 import { control, isBusy } from "../lib/actions.js";
 import { tryCommand } from "../lib/commands.js";
-import { plural } from "../lib/format.js";
+import { plural, sentence } from "../lib/format.js";
 import { canStart } from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
@@ -43,35 +43,38 @@ function Starter({ service, put }) {
   const { name, status } = service;
   const { open, total } = status.connections;
   const command = tryCommand(service);
+  const startable = canStart(status.state);
   return html`<article class="starter">
     <h3>
       <${Lamp} state=${status.state} /><a class="link-name" href=${`/services/${name}`}>${name}</a
       ><span class="tag mono push">${status.address ?? service.address}</span>
     </h3>
-    <p>${service.description}</p>
-    ${
-      canStart(status.state)
-        ? html`<div class="said"><${Button}
-            kind="primary"
-            icon="play"
-            busy=${isBusy(name, "start")}
-            onClick=${() => control("start", [service], put)}
-          >Start<span class="sr"> ${name}</span></${Button}>
-          ${status.last_error && status.state === "failed" ? html`<span class="bad">${status.last_error.message}</span>` : html`<span class="mono faint clip">${command}</span>`}</div>`
-        : html`<${Copy}
-              text=${command}
-              class="wide"
-              what="the command"
-              shown=${html`<span class="prompt" aria-hidden="true">$ </span>${command}`}
-            />
-            <div class="said">
-              ${
-                total === 0
-                  ? html`<span>Waiting for the first connection.</span>`
-                  : html`<span>${plural(total, "connection")} so far, ${open} open.</span
-                      ><a class="link push" href=${`/services/${name}`}>Watch it</a>`
-              }
-            </div>`
-    }
+    <p class=${status.state === "failed" ? "bad" : ""}>${
+      status.state === "failed" && status.last_error
+        ? sentence(status.last_error.message)
+        : startable
+          ? service.description
+          : total === 0
+            ? "Waiting for the first connection."
+            : `${plural(total, "connection")} so far, ${open} open.`
+    }</p>
+    <div class="row">
+      ${
+        startable
+          ? html`<${Button}
+              kind="primary"
+              icon="play"
+              busy=${isBusy(name, "start")}
+              onClick=${() => control("start", [service], put)}
+            >Start<span class="sr"> ${name}</span></${Button}>`
+          : total > 0 && html`<${Button} href=${`/services/${name}`}>Watch it</${Button}>`
+      }
+      <${Copy}
+        text=${command}
+        class="wide"
+        what="the command"
+        shown=${html`<span class="prompt" aria-hidden="true">$ </span>${command}`}
+      />
+    </div>
   </article>`;
 }

@@ -5,7 +5,7 @@
  */
 
 import { quoted } from "./commands.js";
-import { fieldsOf, optionsOf, rawOptions } from "./schema.js";
+import { fieldsOf, json, numeric, optionsOf, rawOptions } from "./schema.js";
 
 /** @import { Definition, Schema, FieldError } from "../types.js" */
 
@@ -43,7 +43,8 @@ export const DEFAULTS = Object.freeze({
  * @property {string} host
  * @property {boolean} affinity
  * @property {string} requests  empty: serve_forever
- * @property {Record<string, any>} options  as typed, by key
+ * @property {Record<string, any>} options  as typed, by key, where the handler says which it has
+ * @property {string} attributes  as typed, in JSON, where it does not
  * @property {boolean} autostart
  * @property {{policy: string, delay: string, maximum_delay: string, attempts: string}} restart
  * @property {string} drain_timeout
@@ -95,6 +96,7 @@ export function formOf(definition, schema = null) {
     affinity: known.affinity,
     requests: known.requests === null ? "" : String(known.requests),
     options: schema ? rawOptions(fieldsOf(schema), known.options) : { ...known.options },
+    attributes: Object.keys(known.options).length ? JSON.stringify(known.options, null, 2) : "",
     autostart: known.autostart,
     restart: {
       policy: restart.policy,
@@ -112,34 +114,14 @@ export function formOf(definition, schema = null) {
 }
 
 /**
- * What a form says, as the interface takes it: complete, with what cannot even be sent as errors by
- * JSON pointer. Everything else is left to the server, which knows.
+ * What a form says, as the interface takes it, complete. What a field cannot hold (letters where a
+ * number belongs) is sent as it was typed: only the server says what is wrong, of all fields at once.
  * @param {Form} form
- * @param {Schema|null} schema
- * @returns {{definition: Record<string, any>, errors: FieldError[]}}
+ * @param {Schema|null} schema of the handler's options, where it has one
+ * @returns {Record<string, any>}
  */
 export function definitionOf(form, schema) {
-  /** @type {FieldError[]} */
-  const errors = [];
-  /** @param {string} pointer @param {string} text @param {any} [blank] */
-  const numeric = (pointer, text, blank) => {
-    const trimmed = String(text).trim();
-    if (trimmed === "" && blank !== undefined) return blank;
-    const value = Number(trimmed);
-    if (trimmed === "" || !Number.isFinite(value))
-      errors.push({
-        pointer,
-        detail: trimmed ? `“${trimmed}” is no number` : "a number is needed here",
-      });
-    return value;
-  };
-  const fields = schema ? fieldsOf(schema) : null;
-  const made = fields ? optionsOf(fields, form.options) : { options: form.options, errors: {} };
-  for (const [key, detail] of Object.entries(made.errors))
-    errors.push({ pointer: `/options/${key}`, detail });
-  if (!form.scheme.startsWith("unix") && !/^\d*$/.test(form.port.trim()))
-    errors.push({ pointer: "/address", detail: `“${form.port}” is no port` });
-  const definition = {
+  return {
     name: form.name.trim(),
     description: form.description,
     labels: Object.fromEntries(
@@ -147,27 +129,26 @@ export function definitionOf(form, schema) {
     ),
     address: addressOf(form),
     concurrency: form.concurrency,
-    pool_size: numeric("/pool_size", form.pool_size),
+    pool_size: numeric(form.pool_size),
     handler: form.handler.trim(),
-    options: made.options,
-    requests: numeric("/requests", form.requests, null),
+    options: schema ? optionsOf(fieldsOf(schema), form.options) : (json(form.attributes) ?? {}),
+    requests: numeric(form.requests),
     host: form.host,
     affinity: form.affinity,
     autostart: form.autostart,
     restart: {
       policy: form.restart.policy,
-      delay: numeric("/restart/delay", form.restart.delay),
-      maximum_delay: numeric("/restart/maximum_delay", form.restart.maximum_delay),
-      attempts: numeric("/restart/attempts", form.restart.attempts, null),
+      delay: numeric(form.restart.delay),
+      maximum_delay: numeric(form.restart.maximum_delay),
+      attempts: numeric(form.restart.attempts),
     },
-    drain_timeout: numeric("/drain_timeout", form.drain_timeout),
+    drain_timeout: numeric(form.drain_timeout),
     limits: {
-      backlog: numeric("/limits/backlog", form.limits.backlog),
-      max_datagram: numeric("/limits/max_datagram", form.limits.max_datagram),
+      backlog: numeric(form.limits.backlog),
+      max_datagram: numeric(form.limits.max_datagram),
     },
-    capture: { level: form.capture.level, bytes: numeric("/capture/bytes", form.capture.bytes) },
+    capture: { level: form.capture.level, bytes: numeric(form.capture.bytes) },
   };
-  return { definition, errors };
 }
 
 /**
@@ -231,24 +212,12 @@ export function suggestName(handler, taken) {
 }
 
 /**
- * Where in the form a refusal belongs. A bad field comes with its pointer; a taken name or address
- * (409) says so in a sentence alone.
- * @param {{status: number, message: string, errors: FieldError[]}} refusal
+ * What a refusal says is wrong, each with its place; what is about no field stands for the whole.
+ * @param {{message: string, errors: FieldError[]}} refusal
  * @returns {FieldError[]}
  */
-export function placed(refusal) {
-  if (refusal.errors.length) return refusal.errors;
-  const { status, message } = refusal;
-  const pointer =
-    status !== 409
-      ? ""
-      : /another name/.test(message)
-        ? "/name"
-        : /:\/\/|address/.test(message)
-          ? "/address"
-          : "";
-  return [{ pointer, detail: message }];
-}
+export const placed = ({ message, errors }) =>
+  errors.length ? errors : [{ pointer: "", detail: message }];
 
 /**
  * Errors by pointer, and those that no field of the form stands for.

@@ -132,66 +132,71 @@ export function rawOf(field, value) {
 }
 
 /**
- * The value of what a form holds.
- * @param {OptionField} field
- * @param {any} raw
- * @returns {{value?: any, error?: string}} neither: left out
+ * What is typed as a number; null for nothing, and the text itself where it is none.
+ * @param {any} text
+ * @returns {number|string|null}
  */
-export function valueOf(field, raw) {
-  const blank = raw === "" || raw === null || raw === undefined;
-  switch (field.kind) {
-    case "boolean":
-    case "enum":
-      return blank && !field.nullable ? {} : { value: raw ?? null };
-    case "strings":
-      return { value: raw };
-    case "string":
-      return blank && field.nullable
-        ? { value: null }
-        : blank && field.required && field.fallback === undefined
-          ? {}
-          : { value: raw };
-    case "json":
-      if (blank) return field.nullable ? { value: null } : {};
-      try {
-        return { value: JSON.parse(raw) };
-      } catch {
-        return { error: "this is no JSON" };
-      }
-    default:
-      return blank ? (field.nullable ? { value: null } : {}) : numberOf(field, String(raw).trim());
-  }
-}
-
-/** @param {OptionField} field @param {string} text */
-function numberOf(field, text) {
-  const value = Number(text);
-  if (!Number.isFinite(value)) return { error: `“${text}” is no number` };
-  if (field.kind === "integer" && !Number.isInteger(value)) return { error: "a whole number" };
-  if (field.minimum !== undefined && value < field.minimum)
-    return { error: `at least ${field.minimum}` };
-  if (field.maximum !== undefined && value > field.maximum)
-    return { error: `at most ${field.maximum}` };
-  return { value };
+export function numeric(text) {
+  const trimmed = String(text ?? "").trim();
+  if (trimmed === "") return null;
+  const value = Number(trimmed);
+  return Number.isFinite(value) ? value : trimmed;
 }
 
 /**
- * The options of a definition: what differs from its default, and what is wrong, by key.
+ * What is typed as JSON; null for nothing, and the text itself where it is none.
+ * @param {any} text
+ * @returns {any}
+ */
+export function json(text) {
+  const trimmed = String(text ?? "").trim();
+  if (trimmed === "") return null;
+  try {
+    return JSON.parse(trimmed);
+  } catch {
+    return trimmed;
+  }
+}
+
+/**
+ * The value of what a form holds; undefined: left out. Whether it is a good one is the server's to
+ * say.
+ * @param {OptionField} field
+ * @param {any} raw
+ * @returns {any}
+ */
+export function valueOf(field, raw) {
+  const blank = field.nullable ? null : undefined;
+  switch (field.kind) {
+    case "strings":
+      return raw;
+    case "string":
+      if (raw !== "" || field.nullable) return raw || blank;
+      return field.required && field.fallback === undefined ? undefined : raw;
+    case "json":
+      return json(raw) ?? blank;
+    case "integer":
+    case "number":
+      return numeric(raw) ?? blank;
+    default:
+      return raw === "" ? blank : (raw ?? blank);
+  }
+}
+
+/**
+ * The options of a definition: what differs from its default, by key.
  * @param {OptionField[]} fields
  * @param {Record<string, any>} raw
  */
 export function optionsOf(fields, raw) {
   /** @type {Record<string, any>} */
   const options = {};
-  /** @type {Record<string, string>} */
-  const errors = {};
   for (const field of fields) {
-    const { value, error } = valueOf(field, raw[field.key]);
-    if (error) errors[field.key] = error;
-    else if (value !== undefined && JSON.stringify(value) !== JSON.stringify(field.fallback))
+    const value = valueOf(field, raw[field.key]);
+    if (value !== undefined && JSON.stringify(value) !== JSON.stringify(field.fallback))
       options[field.key] = value;
   }
-  return { options, errors };
+  return options;
 }
 
 /** @param {OptionField[]} fields @param {Record<string, any>} options */

@@ -8,6 +8,8 @@
  */
 
 export const SAMPLES = 60;
+/** A page that takes so long to load has missed no more than a blink. */
+const UNSEEN_STEPS = 3;
 
 /** Sixty samples, the newest last; NaN where nothing is known. */
 export class Series {
@@ -69,7 +71,8 @@ export class Meter {
   }
 
   /**
-   * Take a sample. Where seconds were missed (a hidden tab, another page), their mean stands in each.
+   * Take a sample. Where seconds were missed (a hidden tab, another page), their mean stands in each;
+   * a level that nobody looked at is not known.
    * @param {number} now seconds
    * @param {Record<string, number>} values
    */
@@ -89,7 +92,10 @@ export class Meter {
           this.of(name).push(grown / Math.max(elapsed, 0.001));
       }
       for (const name of this.levels) {
-        for (let step = 0; step < steps; step += 1) this.of(name).push(values[name] ?? Number.NaN);
+        const value = values[name] ?? Number.NaN;
+        for (let step = 1; step < steps; step += 1)
+          this.of(name).push(steps > UNSEEN_STEPS ? Number.NaN : value);
+        this.of(name).push(value);
       }
     }
     this.before = { ...values };

@@ -5,7 +5,7 @@ import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError, get, post } from "../api.js";
 import { useHandler } from "../components/definition/checked.js";
-import { DefinitionForm, POINTERS } from "../components/definition/form.js";
+import { DefinitionForm, pointersOf } from "../components/definition/form.js";
 import { Button } from "../components/kit.js";
 import { SameAs } from "../components/same-as.js";
 import { toastError } from "../components/toast.js";
@@ -41,12 +41,8 @@ function NewService() {
   const [busy, setBusy] = useState("");
   const checked = useHandler(form.handler, form.own, handlers);
   const schema = checked.handler?.options_schema ?? null;
-  const made = useMemo(() => definitionOf(form, schema), [form, schema]);
-  const fields = fieldsOf(schema).map((field) => `/options/${field.key}`);
-  const sorted = useMemo(
-    () => sortErrors(errors, new Set([...POINTERS, ...fields, ...(schema ? [] : ["/options"])])),
-    [errors],
-  );
+  const definition = useMemo(() => definitionOf(form, schema), [form, schema]);
+  const sorted = useMemo(() => sortErrors(errors, pointersOf(schema)), [errors]);
 
   useEffect(() => {
     get("/services?limit=500").then(
@@ -67,10 +63,9 @@ function NewService() {
   };
 
   const create = async (/** @type {boolean} */ start) => {
-    if (made.errors.length) return setErrors(made.errors);
     setBusy(start ? "start" : "create");
     try {
-      const service = await post(`/services${start ? "?start=true" : ""}`, made.definition);
+      const service = await post(`/services${start ? "?start=true" : ""}`, definition);
       location.assign(`/services/${service.name}`);
     } catch (error) {
       setBusy("");
@@ -78,7 +73,6 @@ function NewService() {
         setErrors(placed(error));
       } else toastError(error, "Creating it failed");
     }
-    return undefined;
   };
 
   return html`<header class="page-head">
@@ -116,7 +110,7 @@ function NewService() {
           <span class="push"></span><${Button} kind="quiet" href="/">Cancel</${Button}>`}
         />
       </form>
-      <${SameAs} definition=${made.definition} />
+      <${SameAs} definition=${definition} />
     </div>`;
 }
 
@@ -125,6 +119,7 @@ function touches(change, pointer) {
   const first = pointer.split("/")[1] ?? "";
   if (first === "address")
     return ["scheme", "hostname", "port", "path"].some((key) => key in change);
+  if (first === "options" && "attributes" in change) return true;
   return first in change || pointer === "";
 }
 

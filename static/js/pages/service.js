@@ -27,12 +27,14 @@ import { keys } from "../lib/keys.js";
 import { LaneModel } from "../lib/lanes.js";
 import { DeckMeters, countersOf } from "../lib/meters.js";
 import { open } from "../lib/shell.js";
-import { schemeOf } from "../lib/states.js";
+import { isDatagram, schemeOf } from "../lib/states.js";
 import { Tail as TailModel } from "../lib/tail.js";
 
-/** @import { DeckEvent, Frame, Service } from "../types.js" */
+/** @import { Connection, DeckEvent, Frame, Service } from "../types.js" */
 
 const RESYNC_MS = 2_000;
+/** Connections, open or closed, that the lanes begin with. */
+const LATELY = 200;
 
 /** @type {import("@preact/signals").Signal<Service>} */
 const service = signal(boot.service);
@@ -47,13 +49,11 @@ const meter = meters.of(name);
 /** Where the lists go on; the closed ones have not been asked for yet. */
 const cursors = signal({ open: boot.connections.next_cursor ?? null, closed: "" });
 
+const past = /** @type {DeckEvent[]} */ ([...boot.events.items].reverse());
 book.load(boot.connections.items);
-tail.seed(boot.events.items);
+tail.seed(past);
 lanes.load(boot.connections.items);
-for (const event of [...boot.events.items].reverse()) {
-  book.note(event);
-  lanes.apply(event);
-}
+for (const event of past) book.note(event);
 
 /** @param {Service} next */
 const put = (next) => {
@@ -80,6 +80,12 @@ function refresh() {
   get(`/services/${name}`).then(put, () => {});
 }
 
+/**
+ * Whether an answer is not behind the events: none may reopen what has closed since.
+ * @param {Connection} connection
+ */
+const stillSo = ({ id, state }) => state === "closed" || book.rows.get(id)?.state !== "closed";
+
 let resyncing = false;
 let askAgain = false;
 /** Ask for the open ones anew: where events do not tell all of them. */
@@ -91,7 +97,7 @@ async function resync() {
   try {
     const answer = await get(`/connections${query({ service: name, limit: 500 })}`);
     book.load(answer.items);
-    lanes.load(answer.items);
+    lanes.load(answer.items.filter(stillSo));
     // Those that were not told of are among the older pages: the table asks for them as it is scrolled.
     cursors.value = { ...cursors.value, open: answer.next_cursor ?? null };
     if (!answer.next_cursor) {
@@ -127,9 +133,10 @@ function ServiceFigures() {
   };
   const { waiting, rejected } = status.connections;
   const queued = (waiting.backlog ?? 0) + waiting.queue;
+  const flows = isDatagram(schemeOf(service.value.address));
   return html`<${Figures} label="Figures">
     <${Figure}
-        label="Open connections"
+        label=${flows ? "Open flows" : "Open connections"}
         value=${status.connections.open}
         of=${queued ? ` +${number(queued)} waiting` : ""}
         series=${meter.of("open")}
@@ -138,7 +145,7 @@ function ServiceFigures() {
         title=${`${number(status.connections.total)} in all${rejected ? `, ${number(rejected)} rejected` : ""}`}
       />
     <${Figure}
-        label="Connections"
+        label=${flows ? "Flows" : "Connections"}
         value=${recent("connections", rates?.connections)}
         series=${meter.of("connections")}
         show=${(/** @type {number} */ value) => [frequency(value), "/s"]}
@@ -266,7 +273,7 @@ function Page() {
         what="Capture is off: connections are listed, but nothing is recorded."
         why="Settings say how closely the service is watched."
       />`}
-    <section class="card clip-card">
+    <section class="card clip-card fill-card">
       <${Tabs}
         label=${`All of ${name}`}
         value=${tab}
@@ -274,7 +281,7 @@ function Page() {
         tabs=${[
           {
             key: "connections",
-            text: "Connections",
+            text: isDatagram(schemeOf(current.address)) ? "Flows" : "Connections",
             count: number(current.status.connections.open),
           },
           { key: "events", text: "Events" },
@@ -307,6 +314,19 @@ function Page() {
       </div>
     </section>`;
 }
+
+/** The lanes begin with those that were there of late; the page came with some of the open ones. */
+async function recall() {
+  try {
+    const answer = await get(`/connections${query({ service: name, state: "all", limit: LATELY })}`);
+    lanes.load(answer.items.filter(stillSo));
+  } catch {
+    // They begin with what happens from now on.
+  }
+  lanes.note(past);
+  if (boot.connections.next_cursor) await resync();
+}
+recall();
 
 meter.sample(Number(boot.now ?? serverNow()), countersOf(service.value));
 onTick((at) => {

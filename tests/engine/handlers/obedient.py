@@ -87,6 +87,9 @@ class Stubborn(BaseRequestHandler):
 class Silent(BaseRequestHandler):
     """Returns at once."""
 
+    def handle(self) -> None:
+        return
+
 
 lent: "queue.SimpleQueue[socket.socket]" = queue.SimpleQueue()
 

@@ -186,6 +186,31 @@ def test_a_body_that_does_not_say_how_long_it_is_is_refused_as_it_grows(
     assert is_problem(answer, 413)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/services", "/sign-in"])
+def test_a_body_that_broke_off_is_refused_though_what_came_is_good(
+    deck: Any, is_problem: Any, bearer: dict[str, str], path: str
+) -> None:
+    answer = deck.client().post(
+        path,
+        data=b'{"name": "one"}',
+        headers={**bearer, "Content-Type": "application/json"},
+        environ_overrides={"CONTENT_LENGTH": "65", "wsgi.input_terminated": True},
+    )
+    assert is_problem(answer, 400, "broke off: 15 of its 65 bytes came")
+
+
+def test_an_encoded_body_is_refused_as_that(
+    deck: Any, is_problem: Any, bearer: dict[str, str]
+) -> None:
+    client = deck.client()
+    headers = {**bearer, "Content-Encoding": "gzip"}
+    answer = client.post("/api/v1/services", json={}, headers=headers)
+    assert is_problem(answer, 415, "Content-Encoding gzip")
+    assert answer.headers["Accept-Encoding"] == "identity"
+    headers["Content-Encoding"] = "Identity"
+    assert client.post("/api/v1/services", json={}, headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -195,13 +220,15 @@ def test_a_body_that_does_not_say_how_long_it_is_is_refused_as_it_grows(
         (b'{"a": "\xff"}', "byte 7 is not UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "not UTF-8|Expecting"),
         ('{"a": 1}'.encode("utf-16-le"), "Expecting|Illegal|Invalid"),
-        (b"\xef\xbb\xbf{}", "BOM|Expecting"),
+        (b"\xef\xbb\xbf{}", r"\(BOM\); leave it out"),
         (b"NaN", "NaN is no number"),
         (b'{"a": -Infinity}', "-Infinity is no number"),
         (b'{"a": "\\ud800"}', "half a surrogate pair"),
         (b'{"\\udc00": 1}', "half a surrogate pair"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"1" * 5_000, "digits"),
+        (b"1" * 5_000, "too many digits$"),
+        (b'{"a": 1, "b": 2, "a": 1}', '"a" is there more than once'),
+        (b'[{"labels": {"a": 1, "\\u0061": 2}}]', '"a" is there more than once'),
     ],
 )
 def test_what_is_not_json_is_told_as_that(

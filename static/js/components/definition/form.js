@@ -9,8 +9,9 @@ import { More } from "./more.js";
 import { Options } from "./options.js";
 import { What } from "./what.js";
 import { Where } from "./where.js";
+import { fieldsOf } from "../../lib/schema.js";
 
-/** @import { Handler, FieldError } from "../../types.js" */
+/** @import { FieldError, Handler, Schema } from "../../types.js" */
 /** @import { Form } from "../../lib/definition.js" */
 /** @import { Checked } from "./checked.js" */
 
@@ -19,8 +20,7 @@ import { Where } from "./where.js";
  * @typedef {{form: Form, set: (change: Partial<Form>) => void, errors: Record<string, string>}} Part
  */
 
-/** What each field's errors are looked up by. */
-export const POINTERS = new Set([
+const POINTERS = [
   "/name",
   "/description",
   "/labels",
@@ -41,7 +41,17 @@ export const POINTERS = new Set([
   "/limits/max_datagram",
   "/capture/level",
   "/capture/bytes",
-]);
+];
+
+/**
+ * What each field's errors are looked up by.
+ * @param {Schema|null} schema of the handler's options, where it has one
+ */
+export const pointersOf = (schema) =>
+  new Set([
+    ...POINTERS,
+    ...(schema ? fieldsOf(schema).map((field) => `/options/${field.key}`) : ["/options"]),
+  ]);
 
 /**
  * @param {{

@@ -2,7 +2,6 @@
 /** A handler's options: fields from its JSON Schema, or any class attributes where it has none. */
 
 import { html } from "htm/preact";
-import { useState } from "preact/hooks";
 import { OptionInput, TextField } from "../fields.js";
 import { fieldsOf } from "../../lib/schema.js";
 
@@ -33,42 +32,18 @@ export function Options({ form, set, handler, errors }) {
                 onChange=${(/** @type {any} */ raw) => change(field.key, raw)}
               />`)}
           </div>`
-        : html`<${AnyOptions} form=${form} set=${set} error=${errors["/options"]} />`
+        : html`<${TextField}
+            pointer="/options"
+            label="Class attributes"
+            long
+            mono
+            optional
+            value=${form.attributes}
+            error=${errors["/options"]}
+            onInput=${(/** @type {string} */ attributes) => set({ attributes })}
+            placeholder=${'{"greeting": "Good morning"}'}
+            hint="An object in JSON. Each becomes a class attribute of a subclass made for this service."
+          />`
     }
   </div>`;
-}
-
-/**
- * Options of a class that declares none: they become its class attributes.
- * @param {{form: Form, set: (change: Partial<Form>) => void, error: string|undefined}} props
- */
-function AnyOptions({ form, set, error }) {
-  const [text, setText] = useState(() =>
-    Object.keys(form.options).length ? JSON.stringify(form.options, null, 2) : "",
-  );
-  const [wrong, setWrong] = useState("");
-  const onInput = (/** @type {string} */ next) => {
-    setText(next);
-    try {
-      const options = next.trim() ? JSON.parse(next) : {};
-      if (options === null || typeof options !== "object" || Array.isArray(options))
-        throw new Error();
-      setWrong("");
-      set({ options });
-    } catch {
-      setWrong('an object in JSON is needed, such as {"greeting": "Good morning"}');
-    }
-  };
-  return html`<${TextField}
-    pointer="/options"
-    label="Class attributes"
-    long
-    mono
-    optional
-    value=${text}
-    onInput=${onInput}
-    error=${wrong || error}
-    placeholder=${'{"greeting": "Good morning"}'}
-    hint="JSON. Each becomes a class attribute of a subclass made for this service."
-  />`;
 }

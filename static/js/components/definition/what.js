@@ -15,13 +15,17 @@ import { fieldsOf, rawOptions } from "../../lib/schema.js";
 export function What({ form, set, handlers, checked, errors, edits }) {
   const [all, setAll] = useState(!edits);
   const choose = (/** @type {string} */ value) => {
-    if (value === "") return set({ own: true, handler: form.own ? form.handler : "", options: {} });
+    if (value === "") {
+      const typed = form.own ? form.handler : "";
+      return set({ own: true, handler: typed, options: {}, attributes: "" });
+    }
     const handler = /** @type {Handler} */ (handlers.find((one) => one.name === value));
     const fits = handler.transports.length === 0 || handler.transports.includes(form.scheme);
     return set({
       own: false,
       handler: value,
       options: handler.options_schema ? rawOptions(fieldsOf(handler.options_schema), {}) : {},
+      attributes: "",
       ...(fits ? {} : { scheme: handler.transports[0] ?? "tcp" }),
       ...(handler.shares_state && form.concurrency === "forking"
         ? { concurrency: "threading" }
@@ -55,8 +59,9 @@ export function What({ form, set, handlers, checked, errors, edits }) {
         ...handlers.map((handler) => ({
           value: handler.name,
           title: html`<span class="mono">${handler.name}</span>`,
-          text: handler.source === "builtin" ? handler.title : `${handler.title}, your own`,
-          can: handler.transports.join(" "),
+          text:
+            handler.description && html`<${Prose} text=${handler.description.split("\n")[0]} />`,
+          can: `${handler.transports.join(" ")}${handler.source === "builtin" ? "" : " · your own"}`,
         })),
         {
           value: "",

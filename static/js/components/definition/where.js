@@ -21,7 +21,10 @@ export function Where({ form, set, handler, errors, edits }) {
   const unix = form.scheme.startsWith("unix");
   const can = handler?.transports ?? [];
   const transport = SCHEMES.find((one) => one.value === form.scheme)?.text;
-  const aboutPort = /\bport\b/.test(errors["/address"] ?? "");
+  const wrongAddress = errors["/address"] ?? "";
+  // Host and port are one field of the definition: of a taken address, the port is what one changes.
+  const aboutPort =
+    /\bports?\b|is the address of/.test(wrongAddress) || !/^\d*$/.test(form.port.trim());
   const wrong = can.length > 0 && !can.includes(form.scheme);
   return html`<div class="step">
     <h2><span class="num">2</span>Where <small>the address it listens at</small></h2>
