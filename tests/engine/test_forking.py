@@ -236,14 +236,40 @@ def test_one_that_becomes_another_program_goes_on(
     assert events.closed(events.opened(client))["reason"] == "child_exited"
 
 
+@pytest.mark.parametrize(
+    ("nonsense", "count"),
+    [
+        ("", 1),
+        ("[1]", 1),
+        ('["ab", [1], {}]', 3),
+        ('[["connection.data", 0, 1, {}]]', 1),
+        ('[["connection.data", 0, 1, {"data": 5}]]', 1),
+        ('[["service.log", "now", 1, {"text": "x"}]]', 1),
+        ('[["~lived", 0, 77, [1, null, [[1, 0, 1, "61"]], [0, 0, 0, 0], null]]]', 1),
+        ("[" * 30_000, 1),
+    ],
+    ids=lambda value: str(value)[:20],
+)
 def test_what_it_writes_to_the_wire_is_lost_and_harms_nobody(
+    resident: Service, connect: Connect, events: Transcript, nonsense: str, count: int
+) -> None:
+    client = connect(resident)
+    assert client.ask(f"babble {nonsense}") == "done"
+    assert events.wait("events.dropped").data["count"] == count
+    assert client.ask("hello") == "hello"
+    assert connect(resident).ask("hello") == "hello"
+    assert resident.state == "running"
+
+
+def test_what_passes_for_an_event_and_is_none_harms_nobody(
     resident: Service, connect: Connect, events: Transcript
 ) -> None:
     client = connect(resident)
-    assert client.ask("babble") == "done"
-    assert events.wait("events.dropped").data["count"] == 1
-    assert client.ask("hello") == "hello"
-    assert connect(resident).ask("hello") == "hello"
+    client.say('babble [["service.log", 0, null, {"stream": "stdout", "text": 5}]]')
+    events.wait("events.dropped", source=f"process {resident.status().pids[0]}")
+    other = connect(resident)
+    assert other.ask("hello") == "hello"
+    assert events.opened(other)
     assert resident.state == "running"
 
 

@@ -399,6 +399,110 @@ def test_a_forked_child_that_is_killed_ends_its_connection_alone(
     assert service.state == "running"
 
 
+def test_a_forking_worker_that_is_killed_ends_with_all_its_children(
+    serve: Serve, connect: Connect, events: Transcript
+) -> None:
+    service = serve(concurrency="forking", restart={"delay": 0, "maximum_delay": 0})
+    client = connect(service)
+    child = psutil.Process(int(client.ask("pid")))
+    number = events.opened(client)
+    os.kill(service.status().pids[0], signal.SIGKILL)
+    assert client.receive() == b""
+    assert events.closed(number)["reason"] == "child_signalled"
+    told = events.wait("service.state", state="backoff").data
+    assert "SIGKILL" in told["error"]["message"]
+    assert psutil.wait_procs([child], timeout=PATIENCE_SECONDS)[1] == []
+    events.wait("service.state", state="running", count=2)
+    assert connect(service).ask("hello") == "hello"
+
+
+@pytest.mark.parametrize("concurrency", ["threading", "forking"])
+def test_a_program_that_a_handler_starts_holds_nothing_of_the_panel(
+    own_folder: Path, journal: Any, connect: Connect, concurrency: str
+) -> None:
+    (own_folder / "launching.py").write_text(
+        "import os\n"
+        "from socketserver import StreamRequestHandler\n"
+        "class Launching(StreamRequestHandler):\n"
+        "    def handle(self):\n"
+        f"        os.system('ls -l /proc/self/fd > {own_folder}/held')\n"
+        "        self.wfile.write(b'done')\n"
+    )
+    with Supervisor(handlers_folder=own_folder, journal=journal) as deck:
+        service = deck.add(
+            name="launching",
+            address="tcp://127.0.0.1:0",
+            handler="launching:Launching",
+            host="process",
+            concurrency=concurrency,
+        )
+        service.start()
+        assert connect(service).rest() == b"done"
+        held = (own_folder / "held").read_text()
+        assert "pipe:" in held, "what it prints to"
+        assert "socket:" not in held
+
+
+def test_a_stop_does_not_wait_for_a_stranger_who_holds_the_wire(
+    own_folder: Path, journal: Any, connect: Connect
+) -> None:
+    (own_folder / "leaving.py").write_text(
+        "import os, signal\n"
+        "from socketserver import StreamRequestHandler\n"
+        "class Leaving(StreamRequestHandler):\n"
+        "    def handle(self):\n"
+        "        told, tell = os.pipe()\n"
+        "        pid = os.fork()\n"
+        "        if not pid:\n"
+        "            os.setsid()\n"
+        "            os.write(tell, b'x')\n"
+        "            signal.pause()\n"
+        "        os.read(told, 1)\n"
+        "        self.wfile.write(b'%d' % pid)\n"
+        "        self.request.shutdown(1)\n"
+    )
+    with Supervisor(handlers_folder=own_folder, journal=journal) as deck:
+        service = deck.add(
+            name="leaving", address="tcp://127.0.0.1:0", handler="leaving:Leaving", host="process"
+        )
+        service.start()
+        stranger = int(connect(service).rest())
+        try:
+            service.stop(drain_timeout=0)
+            assert "leaving-wire" not in [thread.name for thread in threading.enumerate()]
+        finally:
+            os.kill(stranger, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("fails", ["thread", "pidfd"])
+def test_a_start_that_fails_leaves_nothing_behind(
+    deck: Supervisor, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    service = deck.add(name="unlucky", address="tcp://127.0.0.1:0", handler="echo", host="process")
+    start = threading.Thread.start
+
+    def unlucky(thread: threading.Thread) -> None:
+        if thread.name == "unlucky-wire":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def none(pid: int) -> int:
+        raise OSError("too many open files")
+
+    with monkeypatch.context() as patch:
+        if fails == "thread":
+            patch.setattr(threading.Thread, "start", unlucky)
+        else:
+            patch.setattr(os, "pidfd_open", none)
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(StartFailed):
+            service.start()
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert psutil.Process().children() == []
+    service.start()
+    assert service.exchange(b"hello").data == b"hello"
+
+
 def test_each_connection_of_a_forking_service_has_its_process(
     serve: Serve, connect: Connect, events: Transcript, deck: Supervisor
 ) -> None:
@@ -421,7 +525,8 @@ def test_what_a_module_prints_outside_a_handler_is_told_of_the_service(
     (own_folder / "loud.py").write_text(
         "from socketserver import BaseRequestHandler\n"
         "print('loading')\n"
-        "class Loud(BaseRequestHandler): pass\n"
+        "class Loud(BaseRequestHandler):\n"
+        "    def handle(self): pass\n"
     )
     with Supervisor(handlers_folder=own_folder, journal=journal) as deck:
         service = deck.add(

@@ -59,8 +59,9 @@ SAID_ALL_STATUS = wire.SAID_ALL << 8
 class ForkingWorker:
     """Accepts and forks; reaps and nudges its children; obeys the panel. One loop does it all.
 
-    `_children` are by pidfd. `_due` says when the next nudge of a child is due (monotonic), in
-    order, and has those alone that need one; `_nudged` says when the last was.
+    `_children` are by pidfd. `_due` says when the next nudge of a child is due (monotonic), and has
+    those alone that need one: in order, since each is put there `LATE_SECONDS` ahead. `_nudged`
+    says when the last was.
     """
 
     def __init__(self, end: socket.socket, listening: socket.socket, order: dict[str, Any]) -> None:
@@ -207,7 +208,10 @@ class ForkingWorker:
 
     def _answer_bell(self) -> None:
         """A child has something to tell: at once where it was quiet, else when that is due."""
-        pid = int(self._bell.recv(32))
+        try:
+            pid = int(self._bell.recv(32))
+        except ValueError:  # from a handler that found the bell
+            return
         last = self._nudged.get(pid)
         if last is None or pid in self._due:
             return
@@ -215,7 +219,7 @@ class ForkingWorker:
         if now - last >= LATE_SECONDS:
             self._nudge(pid, now)
         else:
-            self._due[pid] = last + LATE_SECONDS
+            self._due[pid] = now + LATE_SECONDS
 
     # -- accepting ----------------------------------------------------------------------------
 

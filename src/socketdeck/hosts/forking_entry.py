@@ -22,6 +22,8 @@ def main() -> None:
     os.environ.pop("LD_BIND_NOW", None)  # it was for this process alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     wire, listening = map(int, sys.argv[1:])
+    for descriptor in (wire, listening):
+        os.set_inheritable(descriptor, False)  # a handler's programs are not to hold them
     run(socket.socket(fileno=wire), socket.socket(fileno=listening))
 
 

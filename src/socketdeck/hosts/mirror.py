@@ -60,7 +60,11 @@ class Mirror:
         """Give the events of what was taken their place; at level `off` there are none."""
         drafts, self._drafts = self._drafts, []
         if drafts and self._recorded:
-            self._run.table.journal.publish(drafts)
+            journal = self._run.table.journal
+            try:
+                journal.publish(drafts)
+            except Exception:  # something passed for an event that a handler wrote to the wire
+                journal.publish_loss(len(drafts), self.source)
         self._run.tally.tell_idle()
 
     def end_all(self, reason: str) -> None:
@@ -206,7 +210,10 @@ class ForkedMirror(Mirror):
         when = moment / 1e6
         connection = self._connections.get(key)
         if connection is None:
-            if opening is None:
+            if opening is None:  # that was lost, and so is what depends on it
+                count = len(events) + (0 if end is None else 1 + end[-1])
+                if count:
+                    self.lose(count, self.source)
                 return
             connection = self._open(key, opening)
         for moment, what, *details in events:

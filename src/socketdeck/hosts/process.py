@@ -25,6 +25,7 @@ from socketdeck.building import Plan
 from socketdeck.connections import Connection
 from socketdeck.errors import LoadError, SocketdeckError
 from socketdeck.hosts import wire
+from socketdeck.hosts.far_side import FarSide
 from socketdeck.hosts.host import Leftover, Run
 from socketdeck.hosts.mirror import ForkedMirror, Mirror, signal_name
 
@@ -35,6 +36,9 @@ TOGETHER_SECONDS = 0.025
 """What forked children say within this time is taken together: a wake-up for each would cost more
 than all else that the panel does for it. The first after a pause does not wait, and nobody does
 once it is being stopped."""
+
+QUIT_SECONDS = 1.0
+"""How long a child has for its last words."""
 
 PACKETS_AT_ONCE = 64
 OUTPUT_BYTES = 8_192
@@ -57,7 +61,8 @@ def next_core() -> int | None:
 class ProcessHost:
     """Runs a server in a child process. See `Host`.
 
-    What the child says is taken by the reading thread alone. `_settled` says that the child, told
+    What the child says is taken by the reading thread alone, which ends with the child: a wire
+    whose other end is still held by somebody would not tell. `_settled` says that the child, told
     to accept no more, has accepted nobody who is not known here.
     """
 
@@ -67,7 +72,9 @@ class ProcessHost:
         self._forks_streams = self._forking and run.listener.address.is_stream
         self._child: subprocess.Popen[bytes] | None = None
         self._end: socket.socket | None = None
-        self._output: int = -1
+        self._output = self._pidfd = -1
+        self._held = contextlib.ExitStack()  # closes these three
+        self._reaping = threading.Lock()  # between the child's last signal and its wait
         self._unfinished = b""
         self._reader: threading.Thread | None = None
         self._ready = threading.Event()
@@ -101,53 +108,23 @@ class ProcessHost:
     # -- what its service asks ----------------------------------------------------------------
 
     def start(self) -> None:
-        ours, theirs = wire.pair()
-        output, output_end = os.pipe2(os.O_CLOEXEC)
-        listening = self._run.listener.socket
-        command = [sys.executable, "-P", *self._how_to_run()]
-        command += [str(theirs.fileno()), str(listening.fileno())]
-        known = os.environ.get("PYTHONPATH")
-        path = os.pathsep.join([str(_PACKAGES), *([known] if known else [])])
         try:
-            self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output_end,
-                stderr=output_end,
-                pass_fds=(theirs.fileno(), listening.fileno()),
-                start_new_session=True,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": path,
-                    "PYTHONUNBUFFERED": "1",
-                    **({"LD_BIND_NOW": "1"} if self._forks_streams else {}),
-                },
+            self._spawn()
+            self.order("serve", self._what_to_serve())
+            reader = threading.Thread(
+                target=self._read, name=f"{self._run.definition.name}-wire", daemon=True
             )
+            reader.start()
+            self._reader = reader
+            if not self._ready.wait(START_SECONDS):
+                raise LoadError(f"the handler took more than {START_SECONDS:g} s to load", None)
+            failure = self._start_failure
+            if failure is not None:
+                raise LoadError(f"{failure['type']}: {failure['message']}", failure["traceback"])
         except BaseException:
-            ours.close()
-            os.close(output)
-            raise
-        finally:
-            theirs.close()
-            os.close(output_end)
-        self._end, self._output = ours, output
-        self._mirror.source = f"process {self._child.pid}"
-        self.order("serve", self._what_to_serve())
-        self._reader = threading.Thread(
-            target=self._read, name=f"{self._run.definition.name}-wire", daemon=True
-        )
-        self._reader.start()
-        if not self._ready.wait(START_SECONDS):
-            self._start_failure = {
-                "type": "TimeoutError",
-                "message": f"the handler took more than {START_SECONDS:g} s to load",
-                "traceback": None,
-            }
-        if self._start_failure is not None:
             self._stopping = True
             self.close(time.monotonic())
-            failure = self._start_failure
-            raise LoadError(f"{failure['type']}: {failure['message']}", failure["traceback"])
+            raise
 
     def stop_accepting(self) -> None:
         self._stopping = True
@@ -170,20 +147,18 @@ class ProcessHost:
         self.order("close_all")
 
     def close(self, deadline: float) -> list[Leftover]:
-        child, reader, end = self._child, self._reader, self._end
-        assert child is not None
-        assert end is not None
+        reader = self._reader
         self.order("quit")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(max(0.0, min(deadline, time.monotonic() + 1.0) - time.monotonic()))
-        self._kill_group()
-        child.wait()
+        if self._pidfd >= 0:
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            poll.poll(max(0.0, min(deadline - time.monotonic(), QUIT_SECONDS)) * 1000)
+        if self._child is not None:
+            self._end_group(self._child)
+        self._shut_wire()
         if reader is not None and reader is not threading.current_thread():
             reader.join(timeout=5)
-        end.close()
-        if self._output >= 0:
-            os.close(self._output)
-            self._output = -1
+        self._held.close()
         return []
 
     # -- the wire -----------------------------------------------------------------------------
@@ -193,6 +168,37 @@ class ProcessHost:
         if self._end is not None:
             with contextlib.suppress(OSError):
                 self._end.send(wire.pack_order(name, *details), socket.MSG_NOSIGNAL)
+
+    def _spawn(self) -> None:
+        """Start the child, on the other end of the wire."""
+        ours, theirs = wire.pair()
+        self._end = self._held.enter_context(ours)
+        with theirs:
+            self._output, output_end = os.pipe2(os.O_CLOEXEC)
+            self._held.callback(os.close, self._output)
+            handed = (theirs.fileno(), self._run.listener.socket.fileno())
+            known = os.environ.get("PYTHONPATH")
+            path = os.pathsep.join([str(_PACKAGES), *([known] if known else [])])
+            try:
+                self._child = child = subprocess.Popen(
+                    [sys.executable, "-P", *self._how_to_run(), *map(str, handed)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output_end,
+                    stderr=output_end,
+                    pass_fds=handed,
+                    start_new_session=True,
+                    env={
+                        **os.environ,
+                        "PYTHONPATH": path,
+                        "PYTHONUNBUFFERED": "1",
+                        **({"LD_BIND_NOW": "1"} if self._forks_streams else {}),
+                    },
+                )
+            finally:
+                os.close(output_end)
+        self._pidfd = os.pidfd_open(child.pid)
+        self._held.callback(os.close, self._pidfd)
+        self._mirror.source = f"process {child.pid}"
 
     def _how_to_run(self) -> list[str]:
         if self._forks_streams:  # what -m needs would stay in it
@@ -218,7 +224,7 @@ class ProcessHost:
         }
 
     def _make_mirror(self) -> Mirror:
-        far_side = _FarSide(self)
+        far_side = FarSide(self.order)
         if self._forks_streams:
             return ForkedMirror(self._run, far_side, self._local())
         return Mirror(self._run, far_side)
@@ -230,16 +236,21 @@ class ProcessHost:
         return str(address).partition("://")[2] if fixed else None
 
     def _read(self) -> None:
-        """Read the wire, and beside it the child's own output, until the wire has ended."""
+        """Read the wire, and beside it the child's own output, until the wire or child has ended.
+
+        The children of a forking worker have its end of the wire as well, and may outlive it.
+        """
         assert self._end is not None
         poll = select.poll()
-        poll.register(self._end, select.POLLIN)
-        poll.register(self._output, select.POLLIN)
-        connected = True
-        while connected:
+        for descriptor in (self._end.fileno(), self._output, self._pidfd):
+            poll.register(descriptor, select.POLLIN)
+        alive = True
+        while alive:
             for descriptor, _ in poll.poll():
-                if descriptor != self._output:
-                    connected = self._take_packets()
+                if descriptor == self._pidfd:
+                    alive = False
+                elif descriptor != self._output:
+                    alive = self._take_packets() and alive
                 elif not self._take_output():
                     poll.unregister(descriptor)
             if self._forks_streams and self._caught_up:
@@ -268,12 +279,18 @@ class ProcessHost:
 
     def _take_packet(self, packet: bytes) -> None:
         """Its messages; one that is none came from a handler that found the wire, and is lost."""
+        garbled = 0
         try:
             messages = wire.decode(packet)
         except ValueError:
-            messages = [[wire.LOST, 0, None, {"count": 1}]]
-        for kind, when, key, data in messages:
-            self._take(kind, when, key, data)
+            messages, garbled = [], 1
+        for message in messages:
+            try:
+                self._take(*wire.parts_of(message))
+            except Exception:
+                garbled += 1
+        if garbled:
+            self._mirror.lose(garbled, self._mirror.source)
 
     def _take(self, kind: str, when: float, key: int | None, data: Any) -> None:
         """One message: of the process itself, or else of its connections."""
@@ -306,10 +323,12 @@ class ProcessHost:
     # -- its end ------------------------------------------------------------------------------
 
     def _note_end(self) -> None:
-        """The wire has ended, and so has the child or its last descendant."""
+        """The child has ended, or has let go of the wire; what it forked ends with it."""
         assert self._child is not None
-        self._kill_group()
-        status = self._child.wait()
+        status = self._end_group(self._child)
+        self._shut_wire()
+        while self._take_packets():
+            pass
         poll = select.poll()
         poll.register(self._output, select.POLLIN)
         while poll.poll(0) and self._take_output():
@@ -335,39 +354,26 @@ class ProcessHost:
         error = None if failure is None else ChildEnded(f"{failure['message']}")
         self._run.ended(error)
 
-    def _kill_group(self) -> None:
-        """The child leads a process group of its own, which all it forked is in."""
-        assert self._child is not None
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+    def _end_group(self, child: subprocess.Popen[bytes]) -> int:
+        """End the child and all that it forked, which is in its process group; its status.
+
+        Only until it is waited for is the group's number surely its own.
+        """
+        with self._reaping:
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            return child.wait()
+
+    def _shut_wire(self) -> None:
+        """Let nothing more be said, by whoever holds the other end; what was can still be read."""
+        if self._end is not None:
+            with contextlib.suppress(OSError):
+                self._end.shutdown(socket.SHUT_RDWR)
 
     def _mine(self) -> list[Connection]:
         with self._run.tally.lock:
             return list(self._run.tally.open.values())
-
-
-class _FarSide:
-    """The control of a mirrored connection: orders to the child that has its socket."""
-
-    def __init__(self, host: ProcessHost) -> None:
-        self._host = host
-
-    def close(self, connection: Connection, how: str) -> None:
-        """Have the child end it, or forget it where it is a flow."""
-        datagram = connection.transport in ("udp", "unixgram")
-        self._host.order("close", connection.worker_key, how)
-        if datagram:
-            connection.table.closed(connection)
-
-    def ended(self, connection: Connection) -> None:
-        """Told by the child, not by a socket here."""
-
-    def detached(self, connection: Connection, descriptor: int) -> None:
-        """Seen by the child alone."""
-
-    def kernel(self, connection: Connection) -> dict[str, Any] | None:
-        """The socket is the child's."""
-        return None
 
 
 def _how(status: int) -> str:

@@ -76,19 +76,32 @@ def unpack_order(packet: bytes) -> Any:
     return marshal.loads(packet)
 
 
-def decode(packet: bytes) -> list[Message]:
-    """The messages of one packet from a child; `ValueError` where it is none."""
+def decode(packet: bytes) -> list[Any]:
+    """What one packet from a child holds, messages if it is in order; `ValueError` if no list."""
     import json  # the panel's part
 
-    found = json.loads(packet)
+    try:
+        found = json.loads(packet)
+    except RecursionError as error:
+        raise ValueError("a packet is nested no deeper than its messages") from error
     if not isinstance(found, list):
         raise ValueError("a packet is a list of messages")
     return found
 
 
-def payload(digits: Any) -> Any:
+def parts_of(message: Any) -> tuple[str, float, int | None, Any]:
+    """Kind, time, connection and data; `TypeError` or `ValueError` where it is no message."""
+    kind, when, key, data = message
+    if not (isinstance(kind, str) and isinstance(when, int | float)):
+        raise TypeError("a message has a kind and a time")
+    if not (isinstance(key, int | None) and isinstance(data, dict | list | None)):
+        raise TypeError("a message is of a connection or of none, and has data or none")
+    return kind, when, key, data
+
+
+def payload(digits: str | None) -> bytes | None:
     """The bytes of a payload that came as text."""
-    return bytes.fromhex(digits) if isinstance(digits, str) else digits
+    return bytes.fromhex(digits) if digits is not None else None
 
 
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*range(32), 34, 92)}

@@ -29,7 +29,6 @@ from socketdeck.hosts.worker_watch import (
     WorkerTable,
     WorkerWatch,
 )
-from socketdeck.hosts.writer import Writer
 
 
 class Worker:
@@ -40,8 +39,7 @@ class Worker:
         self._order = order
         self._plan = Plan(*order["plan"])
         self._forking = self._plan.concurrency == "forking"
-        self._writer = Writer(end)
-        self.journal = WireJournal(self._writer, direct=self._forking)
+        self.journal = WireJournal(end, direct=self._forking)
         self._table = WorkerTable(self.journal)
         self._tally = WireTally()
         self._server: Any = None
@@ -82,11 +80,9 @@ class Worker:
                 handled = self._handle(requests)
         except BaseException as error:
             failure = failure_of(error)
-        self.journal.flush()
         if not self._stopping:
-            data = {"failure": failure, "handled": handled}
-            self._tell(wire.ENDED, data)
-        self._tell(wire.SETTLED)
+            self.journal.tell(wire.ENDED, {"failure": failure, "handled": handled})
+        self.journal.tell(wire.SETTLED)
         self._wait_for_the_end()
 
     def _handle(self, requests: int) -> int:
@@ -127,7 +123,7 @@ class Worker:
             self._stopping = True
             if self._forking:
                 self._server.accept_no_more()
-                self._tell(wire.SETTLED)
+                self.journal.tell(wire.SETTLED)
             else:
                 self._server.request_shutdown()
         elif name == "close":
@@ -138,13 +134,8 @@ class Worker:
             for connection in self._table.open():
                 connection.close()
         elif name == "quit":
-            self.journal.flush()
+            self.journal.finish()
             os._exit(0)
-
-    def _tell(self, kind: str, data: Any = None) -> None:
-        self.journal.flush()
-        with contextlib.suppress(ConnectionError):
-            self._writer.write([[kind, 0, None, data]])
 
 
 def _load(order: dict[str, Any]) -> Any:
@@ -171,8 +162,10 @@ def _freeze() -> None:
 
 def main(arguments: list[str]) -> None:
     """Take the wire and the socket by their descriptors, and serve."""
-    end = socket.socket(fileno=int(arguments[0]))
-    listening = socket.socket(fileno=int(arguments[1]))
+    descriptors = [int(argument) for argument in arguments]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)  # a handler's programs are not to hold them
+    end, listening = (socket.socket(fileno=descriptor) for descriptor in descriptors)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _, order = wire.unpack_order(end.recv(wire.ORDER_BYTES))
@@ -186,9 +179,9 @@ def main(arguments: list[str]) -> None:
     try:
         worker.open(listening)
     except BaseException as error:
-        worker._tell(wire.FAILED, failure_of(error))
+        worker.journal.tell(wire.FAILED, failure_of(error))
         return
-    worker._tell(wire.READY, {"pid": os.getpid()})
+    worker.journal.tell(wire.READY, {"pid": os.getpid()})
     worker.serve()
 
 

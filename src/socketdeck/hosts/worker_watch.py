@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import threading
 from collections.abc import Iterable
+from typing import Any
 
 from socketdeck.connections import Connection, ConnectionTable
 from socketdeck.event import Draft
@@ -18,13 +21,16 @@ from socketdeck.watch import Watch
 class WireJournal(Journal):
     """A journal whose events go over the wire, to be given their place in the panel's.
 
-    `direct`: without a drainer; what is recorded is written by whoever recorded it.
+    `direct`: without a drainer; what is recorded is written by whoever recorded it, who waits for
+    the panel where it must. Else the drainer goes on whatever the panel does, and a thread of its
+    own sends what was kept when there is room again. The writer is used under `_draining` only.
     """
 
-    def __init__(self, writer: Writer, *, direct: bool) -> None:
+    def __init__(self, end: socket.socket, *, direct: bool) -> None:
         super().__init__(source=f"process {os.getpid()}")
-        self._writer = writer
+        self._writer = Writer(end, drops=not direct)
         self._direct = direct
+        self._catching_up = False
         self.asleep = direct
 
     def wake(self) -> None:
@@ -32,6 +38,17 @@ class WireJournal(Journal):
             self.flush()
         else:
             super().wake()
+
+    def tell(self, kind: str, data: Any = None) -> None:
+        """A note for the panel alone, behind all that was recorded before the call."""
+        self.publish([Draft(0, None, None, kind, data)])
+
+    def finish(self) -> None:
+        """Send all that was recorded or lost; blocks until the panel has read enough."""
+        with self._draining, contextlib.suppress(ConnectionError):
+            self.flush()
+            self._tell_lost(last=True)
+            self._writer.finish()
 
     def _publish(self, drafts: Iterable[Draft]) -> None:
         self._write([[kind, when, key, data] for when, _, key, kind, data in drafts])
@@ -42,6 +59,22 @@ class WireJournal(Journal):
     def _write(self, messages: list[wire.Message]) -> None:
         with contextlib.suppress(ConnectionError):  # the lifeline's end is seen elsewhere
             self._writer.write(messages)
+        if self._writer.behind and not self._catching_up:
+            self._catching_up = True
+            try:
+                threading.Thread(
+                    target=self._catch_up, name="socketdeck-catching-up", daemon=True
+                ).start()
+            except RuntimeError:  # there is none to be had: the next write tries again
+                self._catching_up = False
+
+    def _catch_up(self) -> None:
+        while self._catching_up:
+            self._writer.wait_for_room()
+            with self._draining, contextlib.suppress(ConnectionError):
+                self._catching_up = False
+                self._writer.push()
+                self._catching_up = self._writer.behind
 
 
 class WireTally(Tally):

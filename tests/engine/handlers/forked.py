@@ -52,15 +52,15 @@ class Resident(StreamRequestHandler):
         return " ".join(names)
 
     def do_babble(self, rest: str) -> str:
-        """Write nonsense to every packet socket that is open."""
+        """Write this to every socket of the panel's that is open, nonsense where it is empty."""
         for name in os.listdir("/proc/self/fd"):
             try:
                 found = socket.socket(fileno=os.dup(int(name)))
             except OSError:
                 continue
             with found:
-                if found.type == socket.SOCK_SEQPACKET:
-                    found.send(b"\xff nonsense")
+                if found.family == socket.AF_UNIX:
+                    found.send(rest.encode() or b"\xff nonsense")
         return "done"
 
 
