@@ -43,6 +43,7 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="{{ url_for('docs.static', filename='css/swagger-ui.css') }}">
 </head>
 <body>
+<p><a href="{{ url_for('pages.overview') }}">← Socketdeck</a></p>
 <div id="swagger-ui"></div>
 <script src="{{ url_for('docs.static', filename='js/swagger-ui-bundle.js') }}"></script>
 <script nonce="{{ csp_nonce }}">

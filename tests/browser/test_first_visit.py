@@ -57,7 +57,8 @@ def test_start_greet_and_watch(fresh_panel: ServedPanel, new_tab: NewTab) -> Non
     steps = tab.page.get_by_role("region", name="First steps")
     expect(steps.get_by_role("heading", name="3 services ready to start")).to_be_visible()
     for service in ready_made():
-        starter = steps.get_by_role("article").filter(has=tab.page.get_by_text(service["name"]))
+        name = tab.page.get_by_text(service["name"], exact=True)
+        starter = steps.get_by_role("article").filter(has=name)
         expect(starter).to_contain_text(service["description"])
         expect(tab.row(service["name"])).to_contain_text("stopped")
     expect(tab.figure("Running")).to_have_text("0 / 3")

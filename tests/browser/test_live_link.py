@@ -92,7 +92,8 @@ def test_what_was_open_is_told_as_closed(mortal: MortalPanel, new_tab: NewTab) -
     with tab.without_a_reload():
         with connected(address):
             # By then it is in history, which is written once a second.
-            expect(tab.row("open").locator(".c-age")).to_have_text(re.compile(r"^([3-9]|\d\d) s$"))
+            age = tab.row("open").locator(".c-age")
+            expect(age).to_have_text(re.compile(r"^([3-9]\.\d|\d\d) s$"))
             lose(tab, mortal)
         regain(tab, mortal)
         expect(tab.row("127.0.0.1")).to_have_count(0)

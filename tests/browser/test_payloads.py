@@ -99,6 +99,18 @@ def test_payloads_are_shown_and_not_run(tab: Tab, serve: Serve) -> None:
     nothing_ran(tab)
 
 
+def test_bytes_that_are_no_text_do_not_vanish(tab: Tab, serve: Serve) -> None:
+    address = serve("odd", "echo")
+    tab.open("/services/odd")
+    for payload, shown in {b"\xff\xfe\xfd": "ff fe fd", b"tail\xff\n": "tailFFLF"}.items():
+        assert ask(address, payload) == payload
+        tab.tab("Events")
+        expect(tab.events("data in").last).to_contain_text(shown)
+        tab.tab("Connections")
+        tab.button("Closed").click()
+        expect(tab.row(shown)).to_have_count(1)
+
+
 def test_a_handler_that_raises(
     tab: Tab, serve: Serve, write_handler: Callable[[str, str], Path]
 ) -> None:

@@ -64,6 +64,11 @@ def test_try_it_as_text_and_as_hex(tab: Tab, serve: Serve) -> None:
     expect(talks.first).to_contain_text("answered after")
     expect(talks.first.locator(".wire").filter(has_text="got")).to_contain_text("hello")
 
+    # What was typed stays the same bytes.
+    tab.button("Hex").click()
+    expect(tab.page.get_by_label("Send", exact=True)).to_have_value("68 65 6c 6c 6f 0d 0a")
+    tab.button("Text").click()
+    expect(tab.page.get_by_label("Send", exact=True)).to_have_value("hello")
     tab.button("Hex").click()
     tab.page.get_by_label("Send", exact=True).fill("00 ff zz")
     expect(tab.page.get_by_role("alert")).to_contain_text("no hexadecimal digit")
@@ -159,6 +164,25 @@ def test_a_long_table_is_a_window_on_its_rows(tab: Tab, serve: Serve) -> None:
         expect(rows.first).to_contain_text(f":{peers[0].getsockname()[1]}")
 
 
+def test_closed_connections_go_on_under_the_pointer(tab: Tab, serve: Serve) -> None:
+    address = serve("visited", "greeting")
+    for _ in range(620):
+        ask(address, b"")
+    tab.open("/services/visited")
+    tab.button("Closed").click()
+    loaded = tab.page.get_by_text("500 connections loaded, there are older ones", exact=True)
+    expect(loaded).to_be_visible()
+    tab.page.locator(".table-wrap").hover()
+    tab.page.mouse.wheel(0, 500 * 32)
+    expect(tab.page.get_by_text("620 connections", exact=True)).to_be_visible()
+    # New ones wait: nothing moves.
+    ask(address, b"")
+    expect(tab.page.get_by_text("1 new, shown when the pointer leaves")).to_be_visible()
+    expect(tab.page.get_by_text("620 connections", exact=True)).to_be_visible()
+    tab.page.mouse.move(0, 0)
+    expect(tab.page.get_by_text("621 connections", exact=True)).to_be_visible()
+
+
 def test_datagrams_are_flows(tab: Tab, serve: Serve) -> None:
     address = serve("flows", "echo", address="udp://127.0.0.1:0")
     tab.open("/services/flows")
@@ -181,7 +205,16 @@ def test_edited_settings_wait_for_a_restart(tab: Tab, serve: Serve, client: Rest
     message = tab.field("/options/message").get_by_role("textbox")
     expect(message).to_have_value("before")
     expect(tab.button("Save")).to_be_disabled()
+    saving = tab.page.get_by_text("It goes on as it is until restarted.")
+    tab.page.get_by_text("Life", exact=True).click()
+    drain = tab.field("/drain_timeout").get_by_role("textbox")
+    before = drain.input_value()
+    drain.fill("-1")
+    expect(tab.page.get_by_text("Not saved yet.")).to_be_visible()  # it would act at once
+    expect(tab.page.get_by_text("drains -1 s")).to_have_count(0)
+    drain.fill(before)
     message.fill("after")
+    expect(saving).to_be_visible()
     tab.button("Save").click()
     expect(tab.toast("Saved edited")).to_contain_text("A restart applies what changed.")
     notice = tab.page.get_by_role("status").filter(has_text="changed since it started")

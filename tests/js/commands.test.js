@@ -15,6 +15,16 @@ test("each transport has its command", () => {
   assert.equal(tryCommand(service("tcp://127.0.0.1:37", "time")), "nc 127.0.0.1 37 | xxd");
 });
 
+test("where any datagram is answered the command sends one", () => {
+  assert.equal(tryCommand(service("udp://127.0.0.1:7017", "qotd")), "echo | nc -u -w 1 127.0.0.1 7017");
+  assert.equal(tryCommand(service("udp://127.0.0.1:37", "time")), "echo | nc -u -w 1 127.0.0.1 37 | xxd");
+  assert.equal(
+    tryCommand(service("unixgram:///run/day.sock", "daytime")),
+    "echo | socat -t 1 - UNIX-SENDTO:/run/day.sock,bind=/tmp/socketdeck-client.sock",
+  );
+  assert.equal(tryCommand(service("udp://127.0.0.1:7", "upper")), "nc -u 127.0.0.1 7", "one types");
+});
+
 test("an address for everybody is dialled at this machine", () => {
   assert.equal(dialled("tcp://0.0.0.0:7").host, "127.0.0.1");
   assert.equal(dialled("tcp://:7").host, "127.0.0.1");

@@ -35,6 +35,16 @@ test("a prefix cut inside a character is no fault of the peer", () => {
   assert.equal(joined(bytesAsText(utf8("né").subarray(0, 2), { truncated: true })), "n");
 });
 
+test("only what begins a character is taken for one that was cut", () => {
+  const cut = (...values) => joined(bytesAsText(bytes(...values), { truncated: true }));
+  assert.equal(cut(0xff, 0xfe, 0xfd), "⟨FF⟩⟨FE⟩⟨FD⟩");
+  assert.equal(cut(0x61, 0xff, 0x62, 0x0a), "a⟨FF⟩b␊");
+  assert.equal(cut(0x61, 0xc3, 0x0a), "a⟨C3⟩␊", "a line feed goes on with nothing");
+  assert.equal(cut(0x61, 0xf0, 0x9f, 0x98), "a");
+  assert.equal(cut(0x61, 0xed, 0xa0), "a⟨ED⟩⟨A0⟩", "no surrogate begins like this");
+  assert.equal(joined(bytesAsText(bytes(0x61, 0xc3))), "a⟨C3⟩", "whole: so it was sent");
+});
+
 test("a byte order mark does not vanish", () => {
   assert.equal(joined(bytesAsText(utf8("\uFEFFa"))), "⟨U+FEFF⟩a");
 });
@@ -56,6 +66,11 @@ test("what reads as text is shown as text", () => {
   assert.ok(looksLikeText(utf8("GET / HTTP/1.1\r\n")));
   assert.ok(looksLikeText(utf8("\x1b[31mred\x1b[0m")));
   assert.ok(looksLikeText(utf8("日本語のテキスト")));
+  assert.ok(looksLikeText(bytes(0x61, 0xff, 0x62, 0x0a)), "one odd byte among letters");
+  assert.ok(looksLikeText(bytes(0xe6, 0x97), { truncated: true }));
+  assert.ok(!looksLikeText(bytes(0xe6, 0x97)));
+  assert.ok(!looksLikeText(bytes(0xff, 0xfe, 0xfd)));
+  assert.ok(!looksLikeText(bytes(0xff, 0xfe, 0xfd), { truncated: true }));
   assert.ok(!looksLikeText(bytes(2, 0, 0x1a, 255, 7, 28, 0, 1)));
 });
 

@@ -63,7 +63,10 @@ def test_the_service_page_has_what_its_script_asks_for(panel: RunningPanel, clie
     content = boot(page(panel, "/services/one"))
     service = client.get("/services/one")
     assert content["etag"] == service.headers["ETag"]
-    assert content["service"] == service.json()
+    shown, told = content["service"], service.json()
+    for one in (shown, told):
+        del one["status"]["rates"]  # of the last full second, which may have been another
+    assert shown == told
     assert set(content) == {"service", "etag", "connections", "events", "seq", "now"}
     seqs = [event["seq"] for event in content["events"]["items"]]  # type: ignore[index]
     assert seqs == sorted(seqs, reverse=True)

@@ -6,6 +6,9 @@ import { bytesAsText, decodeBase64, hex, hexRows, looksLikeText, visible } from 
 
 /** @import { Piece } from "../lib/payload.js" */
 
+/** Bytes of a payload that one line may show. */
+const LINE = 240;
+
 /** @typedef {"auto"|"text"|"hex"} As  how bytes are shown; auto: as they read best */
 
 /** @param {{pieces: Piece[]}} props */
@@ -26,12 +29,14 @@ export const Untrusted = ({ text, class: extra = "" }) =>
  * @param {{base64: string, truncated?: boolean, as?: As}} props
  */
 export function Preview({ base64, truncated = false, as = "auto" }) {
-  const bytes = decodeBase64(base64).subarray(0, 240);
-  const text = as === "text" || (as === "auto" && looksLikeText(bytes));
-  const more = truncated ? html`<span class="cut"> …</span>` : "";
+  const all = decodeBase64(base64);
+  const bytes = all.subarray(0, LINE);
+  const how = { truncated: truncated || all.length > LINE };
+  const text = as === "text" || (as === "auto" && looksLikeText(bytes, how));
+  const more = how.truncated ? html`<span class="cut"> …</span>` : "";
   if (text)
     return html`<span class="bytes"
-      ><${Pieces} pieces=${bytesAsText(bytes, { truncated: true })} />${more}</span
+      ><${Pieces} pieces=${bytesAsText(bytes, how)} />${more}</span
     >`;
   return html`<span class="bytes dim">${hex(bytes, 80)}${bytes.length > 80 ? " …" : more}</span>`;
 }
@@ -42,7 +47,7 @@ export function Preview({ base64, truncated = false, as = "auto" }) {
  */
 export function Payload({ bytes, as = "auto", truncated = false }) {
   if (bytes.length === 0) return html`<span class="faint">nothing</span>`;
-  if (as === "text" || (as === "auto" && looksLikeText(bytes))) {
+  if (as === "text" || (as === "auto" && looksLikeText(bytes, { truncated }))) {
     return html`<div class="bytes">
       <${Pieces}
         pieces=${bytesAsText(bytes, { lines: true, truncated })}

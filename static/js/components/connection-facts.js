@@ -6,7 +6,7 @@ import { Untrusted } from "./bytes.js";
 import { Button, Mark, Trace } from "./kit.js";
 import { closeConnection } from "../lib/actions.js";
 import { age } from "../lib/clock.js";
-import { duration, moment, plural, size, span, words } from "../lib/format.js";
+import { ago, moment, plural, size, span, words } from "../lib/format.js";
 
 /** @import { Row } from "../lib/connections.js" */
 
@@ -46,7 +46,7 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
         html`<dt>Closed</dt>
           <dd class="mono">${moment(row.closed_at)}</dd>`
       }
-      <dt>${open ? "Age" : "Lasted"}</dt><dd>${open ? duration(age(row.opened_at)) : span(row.duration)}</dd>
+      <dt>${open ? "Age" : "Lasted"}</dt><dd>${open ? ago(age(row.opened_at)) : span(row.duration)}</dd>
       ${
         row.close_reason &&
         html`<dt>Reason</dt>

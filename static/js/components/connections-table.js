@@ -11,7 +11,7 @@ import { toastError } from "./toast.js";
 import { moveInRows, useWindow } from "./window.js";
 import { closeConnection } from "../lib/actions.js";
 import { age, now } from "../lib/clock.js";
-import { ago, duration, number, plural, size, span } from "../lib/format.js";
+import { ago, number, plural, size, span } from "../lib/format.js";
 import { isDatagram, schemeOf } from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
@@ -37,21 +37,30 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const [text, setText] = useState("");
   const [over, setOver] = useState(false);
   const [picked, setPicked] = useState(/** @type {number|null} */ (null));
-  const order = useRef({ ids: /** @type {number[]} */ ([]), of: "", at: 0, newest: 0 });
+  const order = useRef({ ids: /** @type {number[]} */ ([]), of: "", at: 0, newest: 0, loads: 0 });
   const loading = useRef(false);
+  const loads = useRef(0);
   const more = cursors.value;
 
   // Which rows and in which order is found a few times a second, what stands in them with each frame.
   // Under the pointer nothing moves: rows keep their places, those that came wait and are counted.
+  // Older rows that were asked for do not wait: whoever scrolls to them has the pointer there.
   const asked = `${filter} ${sort.key} ${sort.down} ${text}`;
   const held = over && order.current.of === asked && order.current.ids.length > 0;
   const moment = performance.now();
-  if (order.current.of !== asked || (!held && moment - order.current.at > REORDER_MS)) {
+  if (
+    order.current.of !== asked ||
+    order.current.loads !== loads.current ||
+    (!held && moment - order.current.at > REORDER_MS)
+  ) {
+    const newest = held ? order.current.newest : book.newest;
+    const found = book.list(filter, sort.key, sort.down, text).map((row) => row.id);
     order.current = {
-      ids: book.list(filter, sort.key, sort.down, text).map((row) => row.id),
+      ids: held ? found.filter((id) => id <= newest) : found,
       of: asked,
       at: moment,
-      newest: book.newest,
+      newest,
+      loads: loads.current,
     };
   }
   const ids = order.current.ids;
@@ -60,13 +69,18 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const load = async (/** @type {"open"|"closed"} */ state) => {
     const cursor = more[state];
     if (cursor === null || loading.current) return;
+    // A full book would drop newer rows for older ones.
+    if (cursor && book.rows.size > book.capacity - PAGE) return;
     loading.current = true;
     try {
       const answer = await get(
         `/connections${query({ service: service.name, state, limit: PAGE, cursor: cursor || null })}`,
       );
       book.load(answer.items);
-      cursors.value = { ...cursors.value, [state]: answer.next_cursor ?? null };
+      loads.current += 1;
+      // Where the list is to be read anew meanwhile, that begins at its beginning.
+      if (cursors.value[state] === cursor)
+        cursors.value = { ...cursors.value, [state]: answer.next_cursor ?? null };
       version.value += 1;
     } catch (error) {
       toastError(error, "Loading connections failed");
@@ -95,7 +109,13 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
   const entry = picked === null ? undefined : book.rows.get(picked);
   const open = service.status.connections.open;
   const running = service.status.state === "running";
-  const partly = filter === "open" && ids.length < open && more.open !== null;
+  // Nobody counts the closed ones: what is listed is called what it is.
+  const partly = filter === "open" ? ids.length < open && more.open !== null : more.closed !== null;
+  const listed = !partly
+    ? plural(ids.length, one)
+    : filter === "open"
+      ? `${number(ids.length)} of ${plural(open, one)} loaded`
+      : `${plural(ids.length, one)} loaded, there are older ones`;
 
   return html`<div class="tools">
       <${Segment}
@@ -116,9 +136,7 @@ export function ConnectionsTable({ service, book, version, cursors, onEvents, co
         value=${text}
         onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)}
       />
-      <span class="dim"
-        >${partly ? `${number(ids.length)} of ${plural(open, one)} loaded` : plural(ids.length, one)}</span
-      >
+      <span class="dim">${listed}</span>
       ${
         waiting > 0 &&
         html`<span class="tag accent push"
@@ -261,7 +279,7 @@ function Line({ row, bytes, last, picked, onPick }) {
       ${row.peer === null ? html`<span class="faint">unnamed</span>` : html`<${Untrusted} text=${row.peer} />`}
     </td>
     <td class="c-id n mono dim">${row.id}</td>
-    <td class="c-age n">${open ? duration(age(row.opened_at)) : span(row.duration)}</td>
+    <td class="c-age n">${open ? ago(age(row.opened_at)) : span(row.duration)}</td>
     <td class="c-idle n dim">${open ? ago(age(row.last_activity)) : ""}</td>
     <td class=${`c-in n ${bytes.in ? "in" : "faint"}`}>${size(bytes.in)}</td>
     <td class=${`c-out n ${bytes.out ? "out" : "faint"}`}>${size(bytes.out)}</td>

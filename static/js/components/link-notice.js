@@ -42,7 +42,7 @@ export function LinkNotice() {
     tone="warn"
     urgent
     what=${`The live link was lost at ${clockSeconds(state.since)}.`}
-    why="What stands here is as of then. It tries again by itself and catches up without a reload; services go on meanwhile."
+    why="What stands here is as of then; how the services are now cannot be seen from here. It tries again by itself and catches up without a reload."
     side=${html`<${Button} small onClick=${() => live.retry()}>Try now</${Button}>`}
   />`;
 }

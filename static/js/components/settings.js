@@ -19,6 +19,9 @@ import { isUp } from "../lib/states.js";
 /** @import { FieldError, Handler, Service } from "../types.js" */
 /** @import { Form } from "../lib/definition.js" */
 
+/** Fields that act once they are saved; the others wait for the next start. */
+const AT_ONCE = new Set(["description", "labels", "autostart", "restart", "drain_timeout"]);
+
 /**
  * @typedef {{
  *   service: Service,
@@ -103,6 +106,14 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
   const wanted = { ...definition, ...said };
   const kept = definitionOf(formOf(service, shape), shape);
   const changed = JSON.stringify(said) !== JSON.stringify(kept);
+  const waits =
+    isUp(live.status.state) &&
+    Object.keys({ ...said, ...kept }).some(
+      (field) =>
+        !AT_ONCE.has(field) &&
+        JSON.stringify(/** @type {any} */ (said)[field]) !==
+          JSON.stringify(/** @type {any} */ (kept)[field]),
+    );
 
   const save = async () => {
     setBusy(true);
@@ -157,7 +168,7 @@ function Editor({ handlers, loaded, live, onSaved, onReload }) {
           foot=${html`
             <${Button} kind="primary" type="submit" busy=${busy} disabled=${!changed}>Save</${Button}>
             <${Button} disabled=${!changed} onClick=${onReload}>Discard</${Button}>
-            <span class="dim">${changed ? (isUp(live.status.state) ? "It goes on as it is until restarted." : "Not saved yet.") : ""}</span>
+            <span class="dim">${changed ? (waits ? "It goes on as it is until restarted." : "Not saved yet.") : ""}</span>
             <span class="push"></span><${Button}
                 kind="danger"
                 icon="trash"

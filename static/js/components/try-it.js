@@ -10,12 +10,13 @@ import { Button, Empty, Icon, Notice, Segment } from "./kit.js";
 import { asCurl, asNetcat, asPython } from "../lib/commands.js";
 import { clock, plural, span } from "../lib/format.js";
 import { carried } from "../lib/memory.js";
-import { decodeBase64, encodeBase64, parseHex } from "../lib/payload.js";
+import { decodeBase64, encodeBase64 } from "../lib/payload.js";
+import { bytesOf, typedAs } from "../lib/typed.js";
 
 /** @import { Service } from "../types.js" */
+/** @import { Encoding, Ending } from "../lib/typed.js" */
 
 const KEPT = 12;
-const ENDINGS = { none: "", lf: "\n", crlf: "\r\n" };
 const ENDED = {
   closed: "then it closed the connection",
   reset: "then it reset the connection",
@@ -23,8 +24,6 @@ const ENDED = {
   timeout: "then nothing more came in time",
   full: "and there was more than is kept",
 };
-
-/** @typedef {"text"|"hex"|"base64"} Encoding */
 
 /**
  * @typedef {object} Talk
@@ -35,26 +34,6 @@ const ENDED = {
  * @property {string} [problem]
  */
 
-/**
- * What is typed, as bytes.
- * @param {string} text
- * @param {Encoding} encoding
- * @param {keyof typeof ENDINGS} ending
- */
-export function bytesOf(text, encoding, ending) {
-  if (encoding === "hex") return parseHex(text);
-  if (encoding === "base64") {
-    try {
-      return decodeBase64(text.replaceAll(/\s/g, ""));
-    } catch {
-      throw new Error("this is no base64");
-    }
-  }
-  const end = ENDINGS[ending];
-  const lines = end ? text.replaceAll(/\r?\n/g, end) : text;
-  return new TextEncoder().encode(lines + end);
-}
-
 /** @param {{service: Service}} props */
 export function TryIt({ service }) {
   const key = `try.${service.name}`;
@@ -63,7 +42,7 @@ export function TryIt({ service }) {
   );
   const [encoding, setEncoding] = useState(/** @type {Encoding} */ ("text"));
   const [ending, setEnding] = useState(
-    /** @type {keyof typeof ENDINGS} */ (service.handler === "http" ? "crlf" : "lf"),
+    /** @type {Ending} */ (service.handler === "http" ? "crlf" : "lf"),
   );
   const [timeout, setSeconds] = useState("5");
   const [busy, setBusy] = useState(false);
@@ -97,6 +76,14 @@ export function TryIt({ service }) {
     carried.set(`${key}.text`, text);
     setBusy(false);
   };
+  /** The same bytes, typed otherwise; what cannot be converted stays as it was typed. */
+  const retype = (/** @type {Encoding} */ to) => {
+    setEncoding(to);
+    const typed = wrong || to === encoding ? null : typedAs(bytes, to);
+    if (!typed) return;
+    setText(typed.text);
+    if (typed.ending) setEnding(typed.ending);
+  };
   const again = (/** @type {Talk} */ talk) => {
     setEncoding("base64");
     setText(talk.sent);
@@ -114,7 +101,7 @@ export function TryIt({ service }) {
           why="Start it to talk to it."
         />`}
       <div class="field"><div class="row wrap"><label for="try-data" class="strong">Send</label>
-        <span class="push"></span><${Segment} label="Typed as" value=${encoding} onChange=${setEncoding} options=${[
+        <span class="push"></span><${Segment} label="Typed as" value=${encoding} onChange=${retype} options=${[
           { value: "text", text: "Text" },
           { value: "hex", text: "Hex" },
           { value: "base64", text: "Base64" },

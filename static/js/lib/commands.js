@@ -26,12 +26,19 @@ export function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** What to type first, where a handler waits for somebody to begin. */
+/** What the answer goes through, where it is no text or has no end. */
 /** @type {Record<string, string>} */
 const STREAM_PIPES = { time: " | xxd", chargen: " | head -n 5" };
 
+/** Handlers that answer any datagram with something of their own: an empty line asks them. */
+const ANSWERS = new Set(["chargen", "daytime", "greeting", "qotd", "time"]);
+/** What their answers go through. */
+/** @type {Record<string, string>} */
+const DATAGRAM_PIPES = { time: " | xxd" };
+
 /**
- * The shortest command that shows the service at work.
+ * The shortest command that shows the service at work. Over datagrams nothing happens before the
+ * client has sent one: where any will do the command sends it, elsewhere one types.
  * @param {Service} service
  */
 export function tryCommand(service) {
@@ -42,9 +49,13 @@ export function tryCommand(service) {
     if (scheme === "unix") return `curl --unix-socket ${quoted(path)} http://localhost/`;
   }
   if (scheme === "tcp") return `nc ${host} ${port}${STREAM_PIPES[handler] ?? ""}`;
-  if (scheme === "udp") return `nc -u ${host} ${port}`;
   if (scheme === "unix") return `nc -U ${quoted(path)}${STREAM_PIPES[handler] ?? ""}`;
-  return `socat - ${quoted(`UNIX-SENDTO:${path},bind=/tmp/socketdeck-client.sock`)}`;
+  const asked = ANSWERS.has(handler);
+  const pipe = DATAGRAM_PIPES[handler] ?? "";
+  if (scheme === "udp")
+    return asked ? `echo | nc -u -w 1 ${host} ${port}${pipe}` : `nc -u ${host} ${port}`;
+  const peer = quoted(`UNIX-SENDTO:${path},bind=/tmp/socketdeck-client.sock`);
+  return asked ? `echo | socat -t 1 - ${peer}${pipe}` : `socat - ${peer}`;
 }
 
 /** Bytes as the argument of the shell's printf. @param {Uint8Array} bytes */

@@ -124,23 +124,20 @@ export const visibleText = (text) =>
     .map((piece) => piece.text)
     .join("");
 
+/** Length of the UTF-8 character that a byte begins, 0 where it begins none. @param {number} lead */
+function lengthByLead(lead) {
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
 /**
  * Length of the UTF-8 character at `at`, 0 where there is none.
  * @param {Uint8Array} bytes
  * @param {number} at
  */
 function characterLength(bytes, at) {
-  const lead = bytes[at] ?? 0;
-  const length =
-    lead < 0x80
-      ? 1
-      : lead >= 0xc2 && lead < 0xe0
-        ? 2
-        : lead >= 0xe0 && lead < 0xf0
-          ? 3
-          : lead >= 0xf0 && lead < 0xf5
-            ? 4
-            : 0;
+  const length = lengthByLead(bytes[at] ?? 0);
   if (length < 2) return length;
   if (at + length > bytes.length) return 0;
   try {
@@ -149,6 +146,24 @@ function characterLength(bytes, at) {
   } catch {
     return 0;
   }
+}
+
+/** What may follow a lead byte where that is not 80 to BF (RFC 3629, 4). */
+/** @type {Record<number, [number, number]>} */
+const SECOND = { 0xe0: [0xa0, 0xbf], 0xed: [0x80, 0x9f], 0xf0: [0x90, 0xbf], 0xf4: [0x80, 0x8f] };
+
+/**
+ * Whether the bytes from `at` to the end are the beginning of a UTF-8 character, cut off.
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ */
+function isCutCharacter(bytes, at) {
+  const [lead = 0, ...rest] = bytes.subarray(at, at + 4);
+  if (bytes.length - at >= lengthByLead(lead)) return false;
+  return rest.every((byte, index) => {
+    const [low, high] = (index === 0 && SECOND[lead]) || [0x80, 0xbf];
+    return byte >= low && byte <= high;
+  });
 }
 
 /**
@@ -177,7 +192,7 @@ export function bytesAsText(bytes, how = {}) {
     }
     flush(at);
     // A prefix may end inside a character: that is a cut, not a fault of the peer.
-    if (how.truncated && bytes.length - at < 4 && (bytes[at] ?? 0) >= 0xc2) {
+    if (how.truncated && isCutCharacter(bytes, at)) {
       good = bytes.length;
       break;
     }
@@ -190,8 +205,12 @@ export function bytesAsText(bytes, how = {}) {
   return pieces;
 }
 
-/** Whether bytes read better as text than as hex. @param {Uint8Array} bytes */
-export function looksLikeText(bytes) {
+/**
+ * Whether bytes read better as text than as hex: at most a quarter of them prints nothing.
+ * @param {Uint8Array} bytes
+ * @param {{truncated?: boolean}} [how]
+ */
+export function looksLikeText(bytes, how = {}) {
   if (bytes.length === 0) return true;
   let odd = 0;
   let at = 0;
@@ -199,11 +218,12 @@ export function looksLikeText(bytes) {
   while (at < end) {
     const byte = bytes[at] ?? 0;
     const length = characterLength(bytes, at);
-    if (!length && bytes.length - at >= 4) odd += 1;
+    if (!length && how.truncated && isCutCharacter(bytes, at)) break;
+    if (!length) odd += 1;
     else if (byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13 && byte !== 27) odd += 1;
     at += length || 1;
   }
-  return odd * 8 <= end;
+  return odd * 4 <= end;
 }
 
 /**

@@ -73,7 +73,10 @@ function take(events) {
   }
   if (events.length) tail.push(events);
   if (changed) bookVersion.value += 1;
-  if (lost) resync();
+  if (lost) {
+    gaps = true;
+    resync();
+  }
 }
 
 function refresh() {
@@ -88,6 +91,8 @@ const stillSo = ({ id, state }) => state === "closed" || book.rows.get(id)?.stat
 
 let resyncing = false;
 let askAgain = false;
+/** Whether events were lost, so that closed ones may be missing among those listed. */
+let gaps = false;
 /** Ask for the open ones anew: where events do not tell all of them. */
 async function resync() {
   askAgain = resyncing;
@@ -99,7 +104,11 @@ async function resync() {
     book.load(answer.items);
     lanes.load(answer.items.filter(stillSo));
     // Those that were not told of are among the older pages: the table asks for them as it is scrolled.
-    cursors.value = { ...cursors.value, open: answer.next_cursor ?? null };
+    cursors.value = {
+      open: answer.next_cursor ?? null,
+      closed: gaps ? "" : cursors.value.closed,
+    };
+    gaps = false;
     if (!answer.next_cursor) {
       const open = new Set(answer.items.map((/** @type {any} */ one) => one.id));
       book.keepOpen(open, newest);

@@ -41,7 +41,7 @@ function captureSummary({ capture: { level, bytes } }) {
 const lifeSummary = ({ requests, drain_timeout, restart, autostart }) =>
   [
     requests ? `${requests} requests, then stopped` : "serve_forever",
-    `drains ${drain_timeout} s`,
+    /^\s*\d/.test(drain_timeout) && `drains ${drain_timeout} s`,
     `restarts ${restart.policy.replace("-", " ")}`,
     autostart && "autostart",
   ]
