@@ -54,7 +54,7 @@ class Gathered:
 class Gatherer:
     """Gathers for the next write, and knows which connections are open.
 
-    Owned by the history's thread; `closed_views` alone may be called from others.
+    Owned by the history's thread; `closed_rows` alone may be called from others.
     """
 
     def __init__(self, source: ViewSource) -> None:

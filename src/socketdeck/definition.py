@@ -16,8 +16,6 @@ from pydantic_core import PydanticCustomError
 
 from socketdeck.address import Address
 from socketdeck.complaints import field_errors
-from socketdeck.complaints import pointer_to as pointer_to
-from socketdeck.complaints import readable_reason as readable_reason
 from socketdeck.errors import AddressError, FieldError, InvalidDefinition
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"

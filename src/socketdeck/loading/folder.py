@@ -59,8 +59,7 @@ class _FolderFinder:
 
     It has what `importlib.abc.MetaPathFinder` asks for, whose module is as large as all of the
     engine's. It stands first in `sys.meta_path`, before the finder that would read a package's
-    submodules
-    from `__pycache__`, and claims `names` alone. `where` is replaced by whoever holds
+    submodules from `__pycache__`, and claims `names` alone. `where` is replaced by whoever holds
     `_LOADING`; `found`, the names of modules that came from here, any thread that imports adds to.
     """
 
