@@ -5,8 +5,9 @@ one window, with as many requests each, and their CPU a request is compared. Wha
 machine does hits both alike, so the quotient of two equal servers stays within a few percent of
 1 where rates measured one after another differ by ten.
 
-In turn: each server has its core for itself, one after another, again and again, and the rates
-of the same turn are compared. This is what a user sees, and it is noisier.
+In turn: each server has its core for itself, one after another, again and again, and each is
+compared with what the reference did right before and right after it, since a machine's pace wanders
+within seconds. This is what a user sees, and it is noisier.
 
 Either way every round starts its servers anew, so that the luck of one process (its addresses
 in memory) is part of the spread and no part of the median.
@@ -173,10 +174,10 @@ def in_turn(
     pinned: bool = True,
     visits: int = 3,
 ) -> dict[str, Series]:
-    """Drives each server alone, going round the reference and every contender.
+    """Drives each server alone: the reference, and then each contender and the reference again.
 
-    Each is visited `visits` times a round, for half a window, so that a machine that grows busier
-    is so for all of them. The generator is pinned to its core unless `pinned` is false.
+    Each contender is visited `visits` times a round, for half a window. The generator is pinned to
+    its core unless `pinned` is false.
     """
     found = {name: Series() for name in contenders}
     core = plan.load_core if pinned else None
@@ -196,7 +197,8 @@ def in_turn(
                     before = child.ask("counts")
                     mine = drive_all([(addresses[child], load)], brief, core)
                     after = counts_after(child, before, load, mine.outcomes[0])
-                    found[name].reference.append(theirs.outcomes[0])
+                    earlier, theirs = theirs, drive_all([(addresses[first], load)], brief, core)
+                    found[name].reference.append(earlier.outcomes[0].joined(theirs.outcomes[0]))
                     found[name].mine.append(mine.outcomes[0])
                     found[name].busy.append(mine.busy)
                     found[name].others.append(mine.others)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -73,10 +73,21 @@ class Outcome:
         """CPU a request, in microseconds."""
         return 1e6 * self.cpu / self.requests
 
+    def joined(self, other: Outcome) -> Outcome:
+        """This window and another on the same server as one; latencies are their mean."""
+        changed = {name: getattr(self, name) + getattr(other, name) for name in _ADDED}
+        changed |= {name: (getattr(self, name) + getattr(other, name)) / 2 for name in _MEANS}
+        return replace(self, **changed)
+
     @property
     def faults(self) -> int:
         """Requests that were not answered, or wrongly."""
         return self.lost + self.mismatched + self.errors
+
+
+_ADDED = ["seconds", "requests", "cpu", "started", "completed"]
+_ADDED += ["lost", "stale", "mismatched", "errors"]
+_MEANS = ["p50_us", "p99_us", "p999_us", "max_us"]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from app.panel import DRAIN_SECONDS
 from app.serving.worker import Lifeline, PanelWorker
 from app.store import StoreError, find_panel
 from socketdeck.address import Address
+from socketdeck.collector import leave_out_what_is_loaded
 from socketdeck.errors import AddressUnavailable
 
 FREE_THREADS = 32
@@ -82,6 +83,7 @@ class PanelApplication(BaseApplication):
         """Requests are answered from now on: start what ran, and say where the panel is."""
         assert self._panel is not None
         assert self._access is not None
+        leave_out_what_is_loaded()
         self._panel.autostart()
         url = self.configuration.url
         code = self._access.make_sign_in_code()

@@ -33,7 +33,7 @@ def run(plan: Plan) -> Iterator[Line]:
         )
         for level in ("counters", "payload")
     }
-    found = in_turn(reference, contenders | hosted, LOAD, plan, "pinned", pinned=False)
+    found = in_turn(reference, contenders | hosted, LOAD, plan, "pinned", pinned=False, visits=6)
     for name, series in found.items():
         p99_ms = statistics.median(outcome.p99_us for outcome in series.mine) / 1e3
         theirs_ms = statistics.median(outcome.p99_us for outcome in series.reference) / 1e3

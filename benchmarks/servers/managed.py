@@ -9,6 +9,7 @@ from benchmarks.child import Talk
 from benchmarks.plan import HANDLERS
 from benchmarks.servers.drain import Drain
 from socketdeck import Address, Service, Supervisor
+from socketdeck.collector import leave_out_what_is_loaded
 
 OPEN_SECONDS = 10.0
 
@@ -25,6 +26,7 @@ def serve(talk: Talk, /, *, level: str = "payload", **fields: Any) -> None:
     service.start()
     status = service.status()
     assert status.address is not None
+    leave_out_what_is_loaded()  # as the panel does
     talk.say(port=Address.parse(status.address).port, pids=status.pids)
     while (asked := talk.hear()) is not None:
         if "open" in asked:

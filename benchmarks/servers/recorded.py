@@ -11,6 +11,7 @@ from benchmarks.child import Talk
 from benchmarks.servers.drain import Drain
 from benchmarks.servers.managed import wait_until_open
 from socketdeck import Address, Supervisor
+from socketdeck.collector import leave_out_what_is_loaded
 
 if TYPE_CHECKING:
     from app.panel import Panel
@@ -33,6 +34,7 @@ def serve(talk: Talk, *, history: bool) -> None:
         service.start()
         address = service.status().address
         assert address is not None
+        leave_out_what_is_loaded()  # as the panel does
         talk.say(port=Address.parse(address).port)
         while talk.hear() is not None:
             wait_until_open(service, 0)

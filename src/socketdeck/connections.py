@@ -99,7 +99,7 @@ class Connection(Counts):
         journal = table.journal
         self.id = table.next_id()
         origin: Origin = (service, self.id)
-        Counts.__init__(self, journal.inbox, origin, journal.touch, prefix)
+        Counts.__init__(self, journal.inbox, origin, table.touch, prefix)
         self.service = service
         self.transport = transport
         self.generation = generation
@@ -138,6 +138,11 @@ class Connection(Counts):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    def open_socket(self) -> Any:
+        """Its socket in this process, `None` where that is gone, or was taken apart."""
+        reference = self.socket
+        return reference() if reference is not None else None
 
     def settle(self, now: float) -> None:
         """Account to the service for what was counted since the last time."""
@@ -234,6 +239,7 @@ class ConnectionTable:
 
     def __init__(self, journal: Journal, first_id: int = 1) -> None:
         self.journal = journal
+        self.touch = journal.touch  # bound once, for all connections
         self.next_id = itertools.count(first_id).__next__
         self._open: dict[int, Connection] = {}  # single operations only, each atomic
         self._closed: OrderedDict[int, Connection] = OrderedDict()  # by closing; under _lock
@@ -282,6 +288,7 @@ class ConnectionTable:
             connection.close_reason = reason or connection.reason()
             reason = connection.close_reason
             tally.closed[reason] = tally.closed.get(reason, 0) + 1
+        connection.socket = connection.elsewhere = None  # kept for a while, but not all of it
         with self._lock:
             self._closed[connection.id] = connection
             while len(self._closed) > CLOSED_KEPT:

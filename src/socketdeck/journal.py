@@ -17,7 +17,6 @@ is guarded by its own condition.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 import traceback
@@ -27,8 +26,9 @@ from collections.abc import Iterable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from socketdeck.event import Draft, Event, Origin, data_detail, dropped_event
+from socketdeck.event import Draft, Event, Origin, dropped_event
 from socketdeck.hot import Inbox
+from socketdeck.hot.numbering import numbered, weight_of
 from socketdeck.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ FOLD_ABOVE_RECORDS = 512
 
 RING_EVENTS = 50_000
 RING_BYTES = 32 << 20
-_EVENT_OVERHEAD_BYTES = 300
 
 
 class Changed(Protocol):
@@ -70,7 +69,7 @@ class Journal:
         self.source = source
         self.asleep = False
         """Whether the drainer must be woken; read by taps, written by the drainer and `wake`."""
-        self.inbox = Inbox(inbox)
+        self.inbox = Inbox(inbox, FOLD_ABOVE_RECORDS)
         self._changed: deque[Changed] = deque()
         self._window = window
         self._draining = threading.RLock()
@@ -216,9 +215,9 @@ class Journal:
     def _drain_piece(self) -> int:
         """Drain up to `PIECE_RECORDS`; returns how many records and changes there were."""
         found = self._settle_changed()
-        count, records = self.inbox.take(PIECE_RECORDS, FOLD_ABOVE_RECORDS)
+        count, records = self.inbox.take(PIECE_RECORDS)
         if records:
-            self._publish(map(_draft, records))
+            self._take_in(records)
         self._tell_lost()
         return found + count
 
@@ -240,17 +239,21 @@ class Journal:
     def _tell_loss(self, count: int | None, source: str) -> None:
         first = self._next_seq
         self._next_seq += 1 if count is None else count
-        self._hand_out([dropped_event(count, first, self._next_seq - 1, source)])
+        event = dropped_event(count, first, self._next_seq - 1, source)
+        self._hand_out([event], weight_of(event.data))
+
+    def _take_in(self, records: list[Record]) -> None:
+        batch, weight = numbered(records, self._next_seq)
+        self._next_seq += len(batch)
+        self._hand_out(batch, weight)
 
     def _publish(self, drafts: Iterable[Draft]) -> None:
-        numbers = itertools.count(self._next_seq)
-        batch = [_new(Event, (seq, *draft)) for seq, draft in zip(numbers, drafts, strict=False)]
+        batch = [Event(seq, *draft) for seq, draft in enumerate(drafts, self._next_seq)]
         if batch:
-            self._next_seq = batch[-1].seq + 1
-            self._hand_out(batch)
+            self._next_seq += len(batch)
+            self._hand_out(batch, _weight(batch))
 
-    def _hand_out(self, batch: list[Event]) -> None:
-        weight = _weight(batch)
+    def _hand_out(self, batch: list[Event], weight: int) -> None:
         for subscription in self._subscriptions:
             subscription.put(batch, weight)
         while weight > RING_BYTES and len(batch) > 1:  # all payloads whole: the last of them
@@ -272,29 +275,9 @@ class Journal:
             self._subscriptions = tuple(kept for kept in self._subscriptions if kept is not gone)
 
 
-_new = tuple.__new__  # a third of what a named tuple's own takes
-
-
 def _seq_of(event: Event) -> int:
     return event.seq
 
 
 def _weight(batch: list[Event]) -> int:
-    """About how many bytes of memory these events take."""
-    weight = len(batch) * _EVENT_OVERHEAD_BYTES
-    for _, _, _, _, kind, data in batch:
-        if kind == "connection.data":
-            weight += len(data["data"] or b"")
-        elif kind == "service.log":
-            weight += len(data.get("text", ""))
-        elif kind == "connection.error":
-            weight += len(data.get("traceback") or "")
-    return weight
-
-
-def _draft(record: Record) -> Draft:
-    when, (service, connection), what, size, payload, count = record
-    if what.__class__ is str:
-        return _new(Draft, (when, service, connection, what, payload))
-    detail = data_detail(what, size, payload, count)
-    return _new(Draft, (when, service, connection, "connection.data", detail))
+    return sum(weight_of(event.data) for event in batch)

@@ -218,7 +218,7 @@ class Watch:
         if self.transport in ("udp", "unixgram"):
             self.forget(connection, "killed")
             return
-        found = connection.socket() if connection.socket is not None else None
+        found = connection.open_socket()
         ends.end(found, connection.elsewhere, how)
 
     def ended(self, connection: Connection) -> None:
@@ -232,7 +232,7 @@ class Watch:
 
     def kernel(self, connection: Connection) -> dict[str, Any] | None:
         """TCP_INFO and the queues of a live connection (tcp(7), sockios.h)."""
-        found = connection.socket() if connection.socket is not None else None
+        found = connection.open_socket()
         return None if found is None else _kernel(found)
 
     def say(self, stream: str, text: str) -> None:
@@ -257,7 +257,7 @@ class Watch:
 
     def _ask_kernel_how_it_ended(self, connection: Connection) -> None:
         """At level `off` nobody has seen the peer's end go by."""
-        found = connection.socket() if connection.socket is not None else None
+        found = connection.open_socket()
         raised = connection.error["type"] if connection.error is not None else None
         seen = ends.seen_by_kernel(found.fileno(), raised) if found is not None else None
         if seen is not None:

@@ -54,7 +54,7 @@ class Account(Counts):
     def __init__(
         self, *, ipv4: bool, recorded: bool, prefix: int, touch: Callable[[Account], None]
     ) -> None:
-        super().__init__(Inbox(INBOX_RECORDS), None, touch, prefix)
+        super().__init__(Inbox(INBOX_RECORDS, FOLD_ABOVE_RECORDS), None, touch, prefix)
         self.changed = True  # as far as taps are concerned: nobody is to be told before a nudge
         self.ipv4 = ipv4
         self.recorded = recorded
@@ -88,7 +88,7 @@ class Account(Counts):
         """What has not been told yet, as packets for the wire; `ended` is when, where it is all."""
         self.changed = ended is not None
         texts = []
-        for record in self.inbox.take(INBOX_RECORDS, FOLD_ABOVE_RECORDS)[1]:
+        for record in self.inbox.take(INBOX_RECORDS)[1]:
             when, _, what, size, payload, count = record
             if count == 1 and payload.__class__ is bytes:  # what there is most of, written out
                 texts.append('[%d,%d,%d,"%s"]' % (when * 1e6, what, size, payload.hex()))

@@ -23,6 +23,13 @@ from socketdeck.peer import peer_text
 Take = Callable[[float, int, Any], None]
 """Takes a message: its time, the child's number of its connection (0: none), its data."""
 
+_TEXTS = {
+    "connection.error": ("type", "message"),
+    "connection.rejected": ("reason",),
+    "service.log": ("stream", "text"),
+}
+"""What an event has to say to be one: the child runs code of its user's."""
+
 
 class Mirror:
     """Follows one run's child. `handling` is how many requests are in a handler."""
@@ -175,6 +182,8 @@ class Mirror:
         self._run.table.journal.publish_loss(count, source)
 
     def _event(self, kind: str, when: float, connection: Connection | None, data: Any) -> None:
+        if not all(isinstance(data.get(name), str) for name in _TEXTS.get(kind, ())):
+            raise TypeError(f"{kind} tells {', '.join(_TEXTS[kind])} as text")
         tally = self._run.tally
         if kind == "connection.data":
             data["data"] = wire.payload(data["data"])

@@ -20,6 +20,7 @@ from typing import Any
 
 from socketdeck import output
 from socketdeck.building import Plan, build_server
+from socketdeck.collector import leave_out_what_is_loaded
 from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
 from socketdeck.hosts.worker_watch import (
@@ -66,9 +67,9 @@ class Worker:
     def serve(self) -> None:
         """Serve until told to stop or until the requests are used up; blocks."""
         server, requests = self._server, self._order["requests"]
+        leave_out_what_is_loaded()
         if self._forking:
             server.poll_also(self._end.fileno(), self._obey)
-            _freeze()
         else:
             threading.Thread(target=self._listen, name="socketdeck-orders", daemon=True).start()
         failure = None
@@ -150,14 +151,6 @@ def _load(order: dict[str, Any]) -> Any:
         concurrency=order["plan"][2],
         checked=False,
     )
-
-
-def _freeze() -> None:
-    """Keep the collector's hands off what all children share: each page it writes is copied."""
-    import gc
-
-    gc.collect()
-    gc.freeze()
 
 
 def main(arguments: list[str]) -> None:

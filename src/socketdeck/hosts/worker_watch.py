@@ -7,15 +7,18 @@ import os
 import socket
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from socketdeck.connections import Connection, ConnectionTable
-from socketdeck.event import Draft
+from socketdeck.event import Draft, data_detail
 from socketdeck.hosts import wire
 from socketdeck.hosts.writer import Writer
 from socketdeck.journal import Journal
 from socketdeck.tally import Tally
 from socketdeck.watch import Watch
+
+if TYPE_CHECKING:
+    from socketdeck.hot.inbox import Record
 
 
 class WireJournal(Journal):
@@ -49,6 +52,9 @@ class WireJournal(Journal):
             self.flush()
             self._tell_lost(last=True)
             self._writer.finish()
+
+    def _take_in(self, records: list[Record]) -> None:
+        self._write([_message_of(record) for record in records])
 
     def _publish(self, drafts: Iterable[Draft]) -> None:
         self._write([[kind, when, key, data] for when, _, key, kind, data in drafts])
@@ -148,3 +154,10 @@ class ForkingWatch(WorkerWatch):
         if code != wire.SAID_ALL:
             data = {"pid": pid, "status": code}
             self.journal.record(connection.origin, wire.REAPED, data)
+
+
+def _message_of(record: Record) -> wire.Message:
+    when, (_, key), what, size, payload, count = record
+    if what.__class__ is str:
+        return [what, when, key, payload]
+    return ["connection.data", when, key, data_detail(what, size, payload, count)]

@@ -1,7 +1,8 @@
 """The hot path: all that happens between a handler's `recv` or `sendall` and the kernel.
 
-It is written twice. In Python: `Counts` of a connection, the `Inbox` of what happened and, in
-`tap_python`, a class of tapped socket for each level of looking. And in C (`native.c`), which the
+It is written twice. In Python: `Counts` of a connection, the `Inbox` of what happened, the
+`numbering` of what is taken out of it and, in `tap_python`, a class of tapped socket for each level
+of looking. And in C (`native.c`), which the
 set-up builds where there is a compiler, for a fifth of the cost; nobody else can tell which it is.
 With SOCKETDECK_PURE in the environment it is Python's.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-VERSION = 1
+VERSION = 2
 """Of what `native.c` offers: what was built for another version is left alone."""
 
 try:

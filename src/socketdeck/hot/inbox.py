@@ -31,16 +31,30 @@ LOSS_STANDS_SECONDS = 1.0
 class Inbox:
     """Records in the order of their birth, at most `capacity` of them.
 
+    Of more than `fold_above` that are taken at a time, all data of one origin and direction are
+    one, where its first stood: with the summed length, the count, and the first one's payload. (In
+    C such data are folded as soon as so much is in the inbox, and take no room in it.)
+
     `append((number(), time, origin, kind or direction, length, data or payload))` is what `record`
     and `data` do; taps write it out.
     """
 
-    __slots__ = ("_drained", "_highest", "_missing", "_records", "_told", "append", "number")
+    __slots__ = (
+        "_drained",
+        "_fold_above",
+        "_highest",
+        "_missing",
+        "_records",
+        "_told",
+        "append",
+        "number",
+    )
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, fold_above: int) -> None:
         self._records: deque[tuple[int, float, Any, Any, int, Any]] = deque(maxlen=capacity)
         self.number = itertools.count().__next__
         self.append = self._records.append
+        self._fold_above = fold_above
         self._highest = -1
         self._drained = 0
         self._told = 0
@@ -57,12 +71,8 @@ class Inbox:
         """Data went by just now."""
         self.append((self.number(), time(), origin, direction, length, payload))
 
-    def take(self, limit: int, fold_above: int) -> tuple[int, list[Record]]:
-        """Take up to `limit` records out: how many there were, and they themselves.
-
-        Of more than `fold_above`, all data of one origin and direction are one, where its first
-        stood: with the summed length, the count, and the first one's payload.
-        """
+    def take(self, limit: int, /) -> tuple[int, list[Record]]:
+        """Take up to `limit` records out: how many messages and events it was, and they."""
         records = self._records
         count = min(len(records), limit)
         taken = [records.popleft() for _ in range(count)]
@@ -70,7 +80,7 @@ class Inbox:
             taken.sort(key=_number_of)
             self._drained += count
             self._highest = max(self._highest, taken[-1][0])
-        if count > fold_above:
+        if count > self._fold_above:
             return count, _folded(taken)
         return count, [(*record[1:], 1) for record in taken]
 

@@ -1,6 +1,6 @@
 /* The hot path in C: what lies between a handler's recv and the kernel.
  *
- * It does what inbox.py, counts.py and tap_python.py do, which say what is meant and stand in for it
+ * It does what inbox.py, counts.py, numbering.py and tap_python.py do, which say what is meant and stand in for it
  * where it was not built; a call of a Python function costs five times what is done in it. Nothing
  * here gives up the interpreter lock, except in the calls of the kernel that were asked for, so that
  * each count and each record is whole; where there is no such lock this is not used.
@@ -27,6 +27,7 @@ typedef struct {
     PyObject *kind;
     PyObject *payload; /* NULL where bytes are not kept */
     Py_ssize_t size;
+    Py_ssize_t count; /* of the messages that are folded into it */
     int direction;
 } Record;
 
@@ -43,9 +44,16 @@ typedef struct {
     PyObject_HEAD
     Chunk *head, *tail, *spare;
     int first, last; /* in head, in tail */
-    Py_ssize_t count, capacity;
-    long long lost; /* and not told of yet */
+    Py_ssize_t count, capacity, fold_above;
+    long long pushed, popped; /* ever: the number of the newest, and of the last that left */
+    long long lost;           /* and not told of yet */
 } Inbox;
+
+/* Where the last record of somebody's stands: gone once it has left the inbox. */
+typedef struct {
+    Record *record;
+    long long number;
+} Place;
 
 static PyTypeObject InboxType;
 
@@ -71,6 +79,7 @@ pop(Inbox *inbox)
     Chunk *head = inbox->head;
     Record record = head->records[inbox->first++];
     inbox->count--;
+    inbox->popped++;
     if (inbox->first == CHUNK_RECORDS || inbox->count == 0) {
         inbox->first = 0;
         if (inbox->count == 0) {
@@ -111,31 +120,46 @@ room(Inbox *inbox)
 
 /* Put a record at the end, where it takes the place of the oldest if need be. Its references are
  * given away. */
-static void
+static Place
 push(Inbox *inbox, Record record)
 {
     Record oldest = {0};
+    Place place = {0};
     if (inbox->count >= inbox->capacity) {
         oldest = pop(inbox);
-        inbox->lost++;
+        inbox->lost += oldest.count;
     }
-    Record *place = room(inbox);
-    if (place != NULL) {
-        *place = record;
+    if ((place.record = room(inbox)) != NULL) {
+        *place.record = record;
+        place.number = ++inbox->pushed;
         inbox->count++;
     } else {
-        inbox->lost++;
+        inbox->lost += record.count;
         release(&record);
     }
     release(&oldest); /* last of all: it may run code of anybody's */
+    return place;
+}
+
+/* Add data to what its like left in the inbox, where there is so much in it that it will be folded
+ * anyway; whether that could be. */
+static int
+folds_into(Inbox *inbox, Place place, Py_ssize_t length)
+{
+    if (inbox->count <= inbox->fold_above || place.number <= inbox->popped) {
+        return 0;
+    }
+    place.record->size += length;
+    place.record->count++;
+    return 1;
 }
 
 static int
 Inbox_init(Inbox *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"capacity", NULL};
-    Py_ssize_t capacity;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n", names, &capacity)) {
+    static char *names[] = {"capacity", "fold_above", NULL};
+    Py_ssize_t capacity, fold_above;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nn", names, &capacity, &fold_above)) {
         return -1;
     }
     if (capacity < 1) {
@@ -143,6 +167,7 @@ Inbox_init(Inbox *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->capacity = capacity;
+    self->fold_above = fold_above;
     return 0;
 }
 
@@ -171,7 +196,11 @@ Inbox_record(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_TypeError, "record(origin, kind, data)");
         return NULL;
     }
-    push(self, (Record){now(), Py_NewRef(args[0]), Py_NewRef(args[1]), Py_NewRef(args[2]), 0, 0});
+    push(self, (Record){.time = now(),
+                        .origin = Py_NewRef(args[0]),
+                        .kind = Py_NewRef(args[1]),
+                        .payload = Py_NewRef(args[2]),
+                        .count = 1});
     Py_RETURN_NONE;
 }
 
@@ -188,19 +217,19 @@ Inbox_data(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     PyObject *payload = args[3] == Py_None ? NULL : Py_NewRef(args[3]);
-    push(self, (Record){now(), Py_NewRef(args[0]), NULL, payload, length, direction ? OUT : IN});
+    push(self, (Record){.time = now(),
+                        .origin = Py_NewRef(args[0]),
+                        .payload = payload,
+                        .size = length,
+                        .count = 1,
+                        .direction = direction ? OUT : IN});
     Py_RETURN_NONE;
 }
 
-typedef struct {
-    Record record;
-    Py_ssize_t count;
-} Fold;
-
-/* Data of one origin and direction as one, where its first stood: `folds` in place, its new length;
- * -1 where there is no memory. */
+/* Data of one origin and direction as one, where its first stood: `records` in place, their new
+ * length; -1 where there is no memory. */
 static Py_ssize_t
-fold(Fold *folds, Py_ssize_t length)
+fold(Record *records, Py_ssize_t length)
 {
     size_t slots = 16;
     while (slots < (size_t)length * 2) {
@@ -212,7 +241,7 @@ fold(Fold *folds, Py_ssize_t length)
     }
     Py_ssize_t kept = 0;
     for (Py_ssize_t index = 0; index < length; index++) {
-        Record *record = &folds[index].record;
+        Record *record = &records[index];
         if (record->kind == NULL) {
             size_t slot = ((size_t)record->origin >> 4) * 2 + (size_t)record->direction;
             Py_ssize_t *entry;
@@ -223,72 +252,80 @@ fold(Fold *folds, Py_ssize_t length)
                     other = NULL;
                     break;
                 }
-                other = &folds[*entry - 1].record;
+                other = &records[*entry - 1];
                 if (other->origin == record->origin && other->direction == record->direction) {
                     break;
                 }
             }
             if (other != NULL) {
                 other->size += record->size;
-                folds[*entry - 1].count++;
+                other->count += record->count;
                 release(record); /* a tuple that lives on, and bytes */
                 continue;
             }
             *entry = kept + 1;
         }
-        folds[kept++] = folds[index];
+        records[kept++] = records[index];
     }
     PyMem_Free(table);
     return kept;
 }
 
 static PyObject *
-as_tuple(Fold *found)
+as_tuple(Record *record)
 {
-    Record *record = &found->record;
-    PyObject *what = record->kind != NULL ? Py_NewRef(record->kind)
-                                          : PyLong_FromLong(record->direction);
-    PyObject *payload = record->payload != NULL ? record->payload : Py_None;
-    PyObject *tuple = Py_BuildValue("dONnOn", record->time, record->origin, what, record->size,
-                                    payload, found->count);
+    PyObject *tuple = PyTuple_New(6);
+    if (tuple == NULL) {
+        return NULL;
+    }
+    PyTuple_SET_ITEM(tuple, 0, PyFloat_FromDouble(record->time));
+    PyTuple_SET_ITEM(tuple, 1, Py_NewRef(record->origin));
+    PyTuple_SET_ITEM(tuple, 2, record->kind != NULL ? Py_NewRef(record->kind)
+                                                    : PyLong_FromLong(record->direction));
+    PyTuple_SET_ITEM(tuple, 3, PyLong_FromSsize_t(record->size));
+    PyTuple_SET_ITEM(tuple, 4, Py_NewRef(record->payload != NULL ? record->payload : Py_None));
+    PyTuple_SET_ITEM(tuple, 5, PyLong_FromSsize_t(record->count));
+    for (Py_ssize_t index = 0; index < 6; index++) {
+        if (PyTuple_GET_ITEM(tuple, index) == NULL) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+    }
     return tuple;
 }
 
 static PyObject *
-Inbox_take(Inbox *self, PyObject *const *args, Py_ssize_t nargs)
+Inbox_take(Inbox *self, PyObject *argument)
 {
-    if (nargs != 2) {
-        PyErr_SetString(PyExc_TypeError, "take(limit, fold_above)");
-        return NULL;
-    }
-    Py_ssize_t limit = PyLong_AsSsize_t(args[0]), fold_above = PyLong_AsSsize_t(args[1]);
+    Py_ssize_t limit = PyLong_AsSsize_t(argument);
     if (PyErr_Occurred()) {
         return NULL;
     }
-    Py_ssize_t taken = Py_MIN(self->count, limit);
-    Fold *folds = PyMem_New(Fold, taken ? taken : 1);
-    if (folds == NULL) {
+    Py_ssize_t length = Py_MIN(self->count, limit), taken = 0;
+    Record *records = PyMem_New(Record, length ? length : 1);
+    if (records == NULL) {
         return PyErr_NoMemory();
     }
     /* Out of the queue first: to build a tuple may start the collector, and so anybody's code. */
-    for (Py_ssize_t index = 0; index < taken; index++) {
-        folds[index] = (Fold){pop(self), 1};
+    for (Py_ssize_t index = 0; index < length; index++) {
+        records[index] = pop(self);
+        taken += records[index].count;
     }
-    Py_ssize_t length = taken;
-    if (taken > fold_above && (length = fold(folds, taken)) < 0) {
-        length = taken;
+    if (length > self->fold_above) {
+        Py_ssize_t kept = fold(records, length);
+        length = kept < 0 ? length : kept;
     }
     PyObject *list = PyList_New(length);
     for (Py_ssize_t index = 0; index < length; index++) {
-        PyObject *tuple = list != NULL ? as_tuple(&folds[index]) : NULL;
+        PyObject *tuple = list != NULL ? as_tuple(&records[index]) : NULL;
         if (tuple != NULL) {
             PyList_SET_ITEM(list, index, tuple);
         } else {
             Py_CLEAR(list);
         }
-        release(&folds[index].record);
+        release(&records[index]);
     }
-    PyMem_Free(folds);
+    PyMem_Free(records);
     return list != NULL ? Py_BuildValue("nN", taken, list) : NULL;
 }
 
@@ -304,7 +341,7 @@ Inbox_take_lost(Inbox *self, PyObject *const *Py_UNUSED(args), Py_ssize_t Py_UNU
 static PyMethodDef inbox_methods[] = {
     {"record", (PyCFunction)(void (*)(void))Inbox_record, METH_FASTCALL, NULL},
     {"data", (PyCFunction)(void (*)(void))Inbox_data, METH_FASTCALL, NULL},
-    {"take", (PyCFunction)(void (*)(void))Inbox_take, METH_FASTCALL, NULL},
+    {"take", (PyCFunction)Inbox_take, METH_O, NULL},
     {"take_lost", (PyCFunction)(void (*)(void))Inbox_take_lost, METH_FASTCALL | METH_KEYWORDS,
      NULL},
     {NULL},
@@ -330,6 +367,148 @@ static PyTypeObject InboxType = {
     .tp_members = inbox_members,
 };
 
+/* -- from records to events ------------------------------------------------------------------- */
+
+enum { EVENT_BYTES = 300 }; /* about what one takes in memory, but for its texts and payload */
+
+static PyObject *directions[2], *key_direction, *key_length, *key_data, *key_truncated, *key_count;
+static PyObject *kind_data;
+
+/* The `data` of a `connection.data` event; `record` is what `as_tuple` makes. */
+static PyObject *
+data_detail(PyObject *record)
+{
+    PyObject *payload = PyTuple_GET_ITEM(record, 4), *count = PyTuple_GET_ITEM(record, 5);
+    Py_ssize_t length = PyLong_AsSsize_t(PyTuple_GET_ITEM(record, 3));
+    int outward = PyLong_AsLong(PyTuple_GET_ITEM(record, 2)) != IN;
+    int truncated = PyBytes_Check(payload) && PyBytes_GET_SIZE(payload) < length;
+    int folded = PyLong_AsLong(count) > 1;
+    PyObject *detail = PyErr_Occurred() ? NULL : PyDict_New();
+    if (detail == NULL ||
+        PyDict_SetItem(detail, key_direction, directions[outward]) ||
+        PyDict_SetItem(detail, key_length, PyTuple_GET_ITEM(record, 3)) ||
+        PyDict_SetItem(detail, key_data, payload) ||
+        PyDict_SetItem(detail, key_truncated, truncated ? Py_True : Py_False) ||
+        (folded && PyDict_SetItem(detail, key_count, count))) {
+        Py_CLEAR(detail);
+    }
+    return detail;
+}
+
+static Py_ssize_t
+weight_of(PyObject *data)
+{
+    Py_ssize_t weight = EVENT_BYTES, at = 0;
+    PyObject *value;
+    while (PyDict_Next(data, &at, NULL, &value)) {
+        if (PyBytes_Check(value)) {
+            weight += PyBytes_GET_SIZE(value);
+        } else if (PyUnicode_Check(value)) {
+            weight += PyUnicode_GET_LENGTH(value);
+        }
+    }
+    return weight;
+}
+
+/* Whether a dict holds but plain values, and such dicts to a `depth`; then the collector, which went
+ * through tens of thousands of them again and again, leaves them alone from now on. It does so by
+ * itself with some. */
+static int
+is_plain(PyObject *dict, int depth)
+{
+    Py_ssize_t at = 0;
+    PyObject *value;
+    while (PyDict_Next(dict, &at, NULL, &value)) {
+        if (PyObject_IS_GC(value) &&
+            !(depth > 1 && PyDict_CheckExact(value) && is_plain(value, depth - 1))) {
+            return 0;
+        }
+    }
+    PyObject_GC_UnTrack(dict);
+    return 1;
+}
+
+static PyObject *
+event_of(PyTypeObject *event_class, PyObject *record, long long seq, Py_ssize_t *weight)
+{
+    if (!PyTuple_CheckExact(record) || PyTuple_GET_SIZE(record) != 6) {
+        PyErr_SetString(PyExc_TypeError, "a record of an inbox is wanted");
+        return NULL;
+    }
+    PyObject *origin = PyTuple_GET_ITEM(record, 1), *kind = PyTuple_GET_ITEM(record, 2);
+    int told = PyUnicode_Check(kind);
+    PyObject *data = told ? Py_NewRef(PyTuple_GET_ITEM(record, 4)) : data_detail(record);
+    if (data == NULL) {
+        return NULL;
+    }
+    if (!PyTuple_CheckExact(origin) || PyTuple_GET_SIZE(origin) != 2 || !PyDict_Check(data)) {
+        PyErr_SetString(PyExc_TypeError, "an event has a service, a connection and a dict of data");
+        Py_DECREF(data);
+        return NULL;
+    }
+    *weight += weight_of(data);
+    PyObject *number = PyLong_FromLongLong(seq);
+    PyObject *event = number != NULL ? event_class->tp_alloc(event_class, 6) : NULL;
+    if (event == NULL) {
+        Py_XDECREF(number);
+        Py_DECREF(data);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(event, 0, number);
+    PyTuple_SET_ITEM(event, 1, Py_NewRef(PyTuple_GET_ITEM(record, 0)));
+    PyTuple_SET_ITEM(event, 2, Py_NewRef(PyTuple_GET_ITEM(origin, 0)));
+    PyTuple_SET_ITEM(event, 3, Py_NewRef(PyTuple_GET_ITEM(origin, 1)));
+    PyTuple_SET_ITEM(event, 4, Py_NewRef(told ? kind : kind_data));
+    PyTuple_SET_ITEM(event, 5, data);
+    if (PyDict_CheckExact(data) && is_plain(data, 2)) {
+        PyObject_GC_UnTrack(event);
+    }
+    return event;
+}
+
+/* numbered(records, first_seq, event_class): see numbering.py. */
+static PyObject *
+numbered(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *records;
+    PyTypeObject *event_class;
+    long long seq;
+    if (!PyArg_ParseTuple(args, "O!LO!:numbered", &PyList_Type, &records, &seq, &PyType_Type,
+                          &event_class)) {
+        return NULL;
+    }
+    if (!PyType_IsSubtype(event_class, &PyTuple_Type)) {
+        PyErr_SetString(PyExc_TypeError, "a class of named tuples is wanted");
+        return NULL;
+    }
+    Py_ssize_t length = PyList_GET_SIZE(records), weight = 0;
+    PyObject *events = PyList_New(length);
+    for (Py_ssize_t index = 0; events != NULL && index < length; index++) {
+        PyObject *record = Py_NewRef(PyList_GET_ITEM(records, index));
+        PyObject *event = event_of(event_class, record, seq + index, &weight);
+        Py_DECREF(record);
+        if (event != NULL) {
+            PyList_SET_ITEM(events, index, event);
+        } else {
+            Py_CLEAR(events);
+        }
+    }
+    return events != NULL ? Py_BuildValue("Nn", events, weight) : NULL;
+}
+
+static int
+name_keys(void)
+{
+    return (directions[IN] = PyUnicode_InternFromString("in")) != NULL &&
+           (directions[OUT] = PyUnicode_InternFromString("out")) != NULL &&
+           (key_direction = PyUnicode_InternFromString("direction")) != NULL &&
+           (key_length = PyUnicode_InternFromString("length")) != NULL &&
+           (key_data = PyUnicode_InternFromString("data")) != NULL &&
+           (key_truncated = PyUnicode_InternFromString("truncated")) != NULL &&
+           (key_count = PyUnicode_InternFromString("count")) != NULL &&
+           (kind_data = PyUnicode_InternFromString("connection.data")) != NULL;
+}
+
 /* -- counts ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -337,6 +516,7 @@ typedef struct {
     PyObject *inbox, *origin, *touch;
     Py_ssize_t prefix;
     long long bytes_in, bytes_out, messages_in, messages_out;
+    Place last[2]; /* in the inbox, for each direction */
     char changed, peer_ended;
 } Counts;
 
@@ -458,12 +638,21 @@ seen(PyObject *buffer, Py_ssize_t length, Py_ssize_t limit)
     return found;
 }
 
-/* Record data, whose payload is given away. */
+/* Record data: the first `length` bytes of `buffer`, or such a payload as `seen` has made of it. */
 static void
-tell(Counts *counts, int direction, Py_ssize_t length, PyObject *payload)
+tell(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t length)
 {
-    push((Inbox *)counts->inbox,
-         (Record){now(), Py_NewRef(counts->origin), NULL, payload, length, direction});
+    Inbox *inbox = (Inbox *)counts->inbox;
+    if (folds_into(inbox, counts->last[direction], length)) {
+        return;
+    }
+    counts->last[direction] =
+        push(inbox, (Record){.time = now(),
+                             .origin = Py_NewRef(counts->origin),
+                             .payload = level == PAYLOAD ? seen(buffer, length, counts->prefix) : NULL,
+                             .size = length,
+                             .count = 1,
+                             .direction = direction});
 }
 
 /* A message went by, the first `length` bytes of `buffer`. */
@@ -472,8 +661,7 @@ note(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t leng
 {
     add(counts, direction, length, 1);
     if (level >= EVENTS) {
-        PyObject *payload = level == PAYLOAD ? seen(buffer, length, counts->prefix) : NULL;
-        tell(counts, direction, length, payload);
+        tell(counts, level, direction, buffer, length);
     }
     touch(counts);
 }
@@ -624,15 +812,13 @@ tapped_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int leve
     Py_INCREF(counts); /* its handler may give the socket another, or none, meanwhile */
     add(counts, OUT, length, 1);
     touch(counts);
-    PyObject *payload = level == PAYLOAD ? seen(args[0], length, counts->prefix) : NULL;
     PyObject *answer = stock(stock_sendall, self, args, nargs);
     if (answer == NULL) {
-        Py_XDECREF(payload);
         failed(self);
         add(counts, OUT, -length, -1);
     } else {
         if (level >= EVENTS) {
-            tell(counts, OUT, length, payload);
+            tell(counts, level, OUT, args[0], length);
         }
         touch(counts);
     }
@@ -736,6 +922,7 @@ tap(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef functions[] = {
     {"tap", tap, METH_VARARGS, NULL},
+    {"numbered", numbered, METH_VARARGS, NULL},
     {NULL},
 };
 
@@ -763,11 +950,11 @@ PyInit__native(void)
 {
     PyObject *made = NULL, *sockets = PyImport_ImportModule("_socket");
     PyObject *stock_class = sockets ? PyObject_GetAttrString(sockets, "socket") : NULL;
-    if (stock_class != NULL && find_stock(stock_class) && PyType_Ready(&InboxType) == 0 &&
+    if (stock_class != NULL && find_stock(stock_class) && name_keys() && PyType_Ready(&InboxType) == 0 &&
         PyType_Ready(&CountsType) == 0 && (made = PyModule_Create(&module)) != NULL &&
         (PyModule_AddObjectRef(made, "Inbox", (PyObject *)&InboxType) ||
          PyModule_AddObjectRef(made, "Counts", (PyObject *)&CountsType) ||
-         PyModule_AddIntConstant(made, "VERSION", 1))) {
+         PyModule_AddIntConstant(made, "VERSION", 2))) {
         Py_CLEAR(made);
     }
     Py_XDECREF(stock_class);
