@@ -16,9 +16,9 @@ from typing import Any
 
 from app.problems import Refused
 from app.store import ConnectionPage, ConnectionQuery, History
-from app.store.connection_rows import time_text
 from socketdeck import Connection, SocketdeckError, Supervisor
 from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
+from socketdeck.status import moment_text
 
 ON_ITS_WAY_SECONDS = 5.0
 """A closed connection is with history long before it closed so long ago."""
@@ -58,7 +58,7 @@ class Connections:
     def get(self, number: int) -> dict[str, Any]:
         """One connection as the contract shows it; `UnknownConnection` where there is none."""
         try:
-            return view_of(self._supervisor.connection(number))
+            return self._supervisor.connection(number).as_json()
         except UnknownConnection:
             stored = self._history.connection(number)
             if stored is None:
@@ -77,7 +77,7 @@ class Connections:
         self._end(connection, how, reason)
         deadline = time.monotonic() + ENDING_SECONDS
         connection.tally.wait_idle(lambda: deadline, lambda: connection.is_open)
-        return view_of(connection)
+        return connection.as_json()
 
     def end_all(
         self, query: ConnectionQuery, *, how: str, reason: str | None, pace: float | None
@@ -186,13 +186,8 @@ class LazyView(Mapping[str, Any]):
 
     def _all(self) -> dict[str, Any]:
         if self._whole is None:
-            self._whole = view_of(self.connection)
+            self._whole = self.connection.as_json()
         return self._whole
-
-
-def view_of(connection: Connection) -> dict[str, Any]:
-    """A connection as the contract shows it, of JSON's types."""
-    return connection.view().model_dump(mode="json", by_alias=True)
 
 
 _QUICK: Mapping[str, Callable[[Connection], Any]] = {
@@ -202,8 +197,8 @@ _QUICK: Mapping[str, Callable[[Connection], Any]] = {
     "peer": lambda found: found.peer,
     "local": lambda found: found.local,
     "close_reason": lambda found: found.close_reason,
-    "opened_at": lambda found: time_text(found.opened_at),
-    "last_activity": lambda found: time_text(found.last_activity),
+    "opened_at": lambda found: moment_text(found.opened_at),
+    "last_activity": lambda found: moment_text(found.last_activity),
     "idle": lambda found: time.time() - found.last_activity if found.is_open else None,
     "duration": lambda found: (found.closed_at or time.time()) - found.opened_at,
     "bytes": lambda found: {"in": found.bytes_in, "out": found.bytes_out},

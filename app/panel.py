@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from app.configuration import Configuration
-from app.connections import Connections, view_of
+from app.connections import Connections
 from app.readymade import ready_made
 from app.registry import Registry
 from app.store import Store, unusable
@@ -130,4 +130,4 @@ class Panel:
             return complaints
 
     def _connection_view(self, number: int) -> Mapping[str, Any]:
-        return view_of(self.supervisor.connection(number))
+        return self.supervisor.connection(number).as_json(ask_kernel=False)

@@ -2,7 +2,7 @@
 
     store = Store.open(configuration)              # locks the folder, migrates, recovers
     journal = Journal(first_seq=store.recovery.first_seq)
-    history = store.record(journal, view=view_of)  # before anything is emitted
+    history = store.record(journal, view)  # before anything is emitted
     ...
     journal.close()
     history.close()
@@ -100,8 +100,7 @@ class Store:
         """Write down what the journal tells from now on; the caller closes what is returned.
 
         `journal` starts at `recovery.first_seq`, and nothing was emitted yet. `view(number)` gives
-        a connection, open or recently closed, as the API shows it (a `ConnectionView` dumped to
-        JSON's types, by alias).
+        a connection, open or recently closed, as the API shows it (`Connection.as_json`).
         """
         return History(self._database, self.marks, journal, view, self._bounds)
 

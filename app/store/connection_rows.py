@@ -6,6 +6,7 @@ column for each key to sort or to filter by, and the whole view beside them.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,21 +14,17 @@ from typing import Any
 
 from app.store.batches import pack, unpack
 from socketdeck.event import Event
-from socketdeck.status import moment
+from socketdeck.status import moment_text
 
 View = Mapping[str, Any]
 
 ROW_OVERHEAD_BYTES = 200
+HOSTS_CACHED = 4_096
 
 
 def epoch(text: str) -> float:
     """A time of a view in seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()
-
-
-def time_text(epoch_seconds: float) -> str:
-    """A time as a view has it: RFC 3339, UTC, microseconds."""
-    return moment(epoch_seconds).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def packed_ip(peer: str | None) -> str | None:
@@ -38,7 +35,11 @@ def packed_ip(peer: str | None) -> str | None:
     """
     if not peer or peer[0] in "/@":
         return None
-    host = peer[1:].partition("]")[0] if peer[0] == "[" else peer.rpartition(":")[0]
+    return _host_digits(peer[1:].partition("]")[0] if peer[0] == "[" else peer.rpartition(":")[0])
+
+
+@functools.lru_cache(HOSTS_CACHED)
+def _host_digits(host: str) -> str | None:
     try:
         return ip_digits(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
@@ -102,10 +103,10 @@ def view_of_events(opened: Event | None, closed: Event | None) -> dict[str, Any]
         "state": "closed" if closed else "open",
         "peer": opened.data.get("peer") if opened else None,
         "local": opened.data.get("local") if opened else None,
-        "opened_at": time_text(opened_at),
-        "closed_at": time_text(closed.time) if closed else None,
+        "opened_at": moment_text(opened_at),
+        "closed_at": moment_text(closed.time) if closed else None,
         "duration": duration,
-        "last_activity": time_text(event.time),
+        "last_activity": moment_text(event.time),
         "idle": None,
         "bytes": ended.get("bytes", {"in": 0, "out": 0}),
         "messages": ended.get("messages", {"in": 0, "out": 0}),
@@ -127,7 +128,7 @@ def as_ended(view: View, reason: str, at: float) -> dict[str, Any]:
     return {
         **view,
         "state": "closed",
-        "closed_at": time_text(at),
+        "closed_at": moment_text(at),
         "duration": at - epoch(view["opened_at"]),
         "idle": None,
         "kernel": None,

@@ -261,7 +261,7 @@ class _Walk:
         q = self._query.q
         if q is not None and q.isascii() and q.encode("ascii") not in packed.lower():
             return []
-        return decode_events(packed)
+        return decode_events(packed, batch.events)
 
 
 def _trimmed(oldest: int | None, after: int) -> list[Event]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.store.batches import BatchPacker
+from app.store.breather import Breather
 from app.store.connection_rows import closed_row, open_row, view_of_events
 from socketdeck.errors import UnknownConnection
 from socketdeck.event import Event
@@ -40,7 +42,11 @@ def unknown_view(_number: int) -> None:
 class Gathered:
     """One write: all of it is committed, or nothing."""
 
-    events: list[Event] = field(default_factory=list)
+    events: int = 0
+    """How many: they themselves are packed already."""
+    last_seq: int = 0
+    packer: BatchPacker = field(default_factory=BatchPacker)
+    packed: list[dict[str, Any]] = field(default_factory=list)
     closed: dict[int, dict[str, Any]] = field(default_factory=dict)
     opened: dict[int, Event] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
@@ -48,7 +54,12 @@ class Gathered:
     """Of the closed ones those that may have been written as closed before."""
 
     def __bool__(self) -> bool:
-        return bool(self.events)
+        return self.events > 0
+
+    def batches(self) -> list[dict[str, Any]]:
+        """The events' rows; the same ones again where a write has to be repeated."""
+        self.packed += self.packer.finish()
+        return self.packed
 
 
 class Gatherer:
@@ -60,27 +71,32 @@ class Gatherer:
     def __init__(self, source: ViewSource) -> None:
         self._source = source
         self._source_failed = False
+        self._breather = Breather()
         self._open: dict[int, Event] = {}
         self._lock = threading.Lock()  # guards the dict `gathered.closed`, which readers copy
         self._missed = False
         self._settled_at = float("-inf")  # monotonic
+        self._notes: dict[str, Callable[[Event], None]] = {
+            "connection.opened": self._opened,
+            "connection.closed": self._closed,
+            "events.dropped": self._dropped,
+        }
         self.gathered = Gathered()
         self.unrecorded_open = 0
+        self.highest = 0
+        """The highest number of a connection that was told of."""
 
-    def take_in(self, events: Iterable[Event]) -> None:
+    def take_in(self, events: Sequence[Event]) -> None:
         """Add events to the next write."""
-        gathered = self.gathered
+        if not events:
+            return
+        self.gathered.packer.add(events)
+        self.gathered.events += len(events)
+        self.gathered.last_seq = events[-1].seq
         for event in events:
-            gathered.events.append(event)
-            number = event.connection
-            if event.kind == "events.dropped":
-                self._missed = True
-            elif number is None:
-                continue
-            elif event.kind == "connection.opened":
-                self._opened(number, event)
-            elif event.kind == "connection.closed":
-                self._closed(number, event)
+            note = self._notes.get(event.kind)
+            if note is not None:
+                note(event)
 
     def open_rows(self) -> list[dict[str, Any]]:
         """The rows of those that were opened since the last write and are open still."""
@@ -102,14 +118,20 @@ class Gatherer:
         event = self._open.get(number)
         return None if event is None else event.seq
 
-    def _opened(self, number: int, event: Event) -> None:
+    def _opened(self, event: Event) -> None:
+        assert event.connection is not None
+        number = event.connection
+        self.highest = max(self.highest, number)
         if len(self._open) >= OPEN_KEPT:
             self.unrecorded_open += 1
             return
         self._open[number] = event
         self.gathered.opened[number] = event
 
-    def _closed(self, number: int, event: Event) -> None:
+    def _closed(self, event: Event) -> None:
+        assert event.connection is not None
+        number = event.connection
+        self.highest = max(self.highest, number)
         opened = self._open.pop(number, None)
         if opened is None:
             self.gathered.repeated.append(number)
@@ -118,6 +140,9 @@ class Gatherer:
         row = self._row(number, opened, event)
         with self._lock:
             self.gathered.closed[number] = row
+
+    def _dropped(self, event: Event) -> None:
+        self._missed = True
 
     def _settle_missed(self) -> None:
         """After a loss of events: look which of the open ones have closed unseen."""
@@ -133,7 +158,7 @@ class Gatherer:
             if self.gathered.opened.pop(number, None) is None:
                 self.gathered.ended.append(number)
             if view is not None:
-                row = closed_row(view, opened.seq, self.gathered.events[-1].seq)
+                row = closed_row(view, opened.seq, self.gathered.last_seq)
                 with self._lock:
                     self.gathered.closed[number] = row
 
@@ -141,6 +166,7 @@ class Gatherer:
         """A row made of the source's view, or of the events where that is not to be had."""
         first = opened or closed
         assert first is not None
+        self._breather.breathe()
         view = self._view(number)
         try:
             return _make_row(view or view_of_events(opened, closed), first, closed)

@@ -34,12 +34,14 @@ from app.store.events import EventPage, EventQuery, oldest_kept, read_events
 from app.store.gathering import Gatherer, ViewSource, unknown_view
 from app.store.marks import Marks
 from app.store.writing import Bounds, HistoryWriter
-from socketdeck.event import Event
 from socketdeck.journal import Journal
 
 QUEUE_EVENTS = 100_000
 GATHER_SECONDS = 0.1
 INTERVAL_SECONDS = 1.0
+LOOK_SECONDS = 0.25
+"""Between two looks at what has come: each wakes a thread, for which a busy handler has to wait."""
+
 WRITE_AT_EVENTS = 4_000
 """More than this is not gathered: a write of so many takes a few tens of milliseconds."""
 
@@ -82,7 +84,6 @@ class History:
         self._gatherer = Gatherer(view)
         self._writer = HistoryWriter(database, bounds or Bounds())
         self._written_seq = journal.last_seq
-        self._highest_connection = 0
         self._last_write = float("-inf")  # monotonic
         self._failing: str | None = None
         self._hurried = threading.Event()
@@ -106,6 +107,7 @@ class History:
         """Write what is left and end the thread. Blocks, for `CLOSE_SECONDS` at most."""
         self._closing.set()
         self._subscription.close()
+        self._hurried.set()
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
             log.error("history could not be written to its end: the disk does not answer")
@@ -197,7 +199,7 @@ class History:
             while not self._subscription.closed:
                 self._gather()
                 self._write()
-            self._take_in(self._subscription.take(0))
+            self._gatherer.take_in(self._subscription.take(0))
             self._write()
         except Exception as error:
             self._failing = f"history ended by a fault of its own: {error!r}"
@@ -207,25 +209,19 @@ class History:
 
     def _gather(self) -> None:
         """Wait for events, then for the moment to write them."""
-        self._take_in(self._subscription.take())
+        self._gatherer.take_in(self._subscription.take())
         since_last = time.monotonic() - self._last_write
         write_at = time.monotonic() + max(GATHER_SECONDS, INTERVAL_SECONDS - since_last)
         gathered = self._gatherer.gathered
-        while len(gathered.events) < WRITE_AT_EVENTS and not self._subscription.closed:
+        while gathered.events < WRITE_AT_EVENTS and not self._subscription.closed:
             left = write_at - time.monotonic()
-            if self._hurried.is_set():
-                self._hurried.clear()
-                self._take_in(self._subscription.take(0))
-                break
             if left <= 0:
                 break
-            self._take_in(self._subscription.take(min(left, GATHER_SECONDS)))
-
-    def _take_in(self, events: list[Event]) -> None:
-        self._gatherer.take_in(events)
-        if events:
-            highest = max((event.connection or 0 for event in events), default=0)
-            self._highest_connection = max(self._highest_connection, highest)
+            hurried = self._hurried.wait(min(left, LOOK_SECONDS))
+            self._gatherer.take_in(self._subscription.take(0))
+            if hurried:
+                self._hurried.clear()
+                break
 
     def _write(self) -> None:
         """Write what was gathered, and do not give up but at the end."""
@@ -241,8 +237,8 @@ class History:
 
     def _write_once(self) -> None:
         gathered = self._gatherer.gathered
-        last = gathered.events[-1].seq
-        self._marks.reserve(seq=self._journal.last_seq, connection_id=self._highest_connection)
+        last = gathered.last_seq
+        self._marks.reserve(seq=self._journal.last_seq, connection_id=self._gatherer.highest)
         self._writer.write(gathered, self._gatherer.open_rows())
         self._gatherer.written()
         self._last_write = time.monotonic()

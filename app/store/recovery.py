@@ -60,7 +60,7 @@ def recover(database: Database) -> Recovery:
             events.append(dropped_event(None, last_seq + 1, next_seq - 1, "panel"))
         rows, ended = _end_open_ones(connection, next_seq, last_time)
         events += ended
-        insert_rows(connection, event_batches, list(encode_batches(events)))
+        insert_rows(connection, event_batches, encode_batches(events))
         insert_rows(connection, closed_connections, rows)
         connection.execute(open_connections.delete())
         next_seq += len(ended)

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, select
 
-from app.store.batches import encode_batches
 from app.store.database import WAL_BYTES, Database, delete_rows, insert_rows, telling
 from app.store.gathering import Gathered
 from app.store.tables import closed_connections, event_batches, open_connections
@@ -63,7 +62,7 @@ class HistoryWriter:
         """Commit one write, all or nothing; raises `StoreError`, after which it may be repeated."""
         connection = self._connection
         with telling("history was not written"):
-            batches = list(encode_batches(gathered.events))
+            batches = gathered.batches()
             closed = list(gathered.closed.values())
             with connection.begin():
                 insert_rows(connection, event_batches, batches)
@@ -71,7 +70,7 @@ class HistoryWriter:
                 insert_rows(connection, closed_connections, closed)
                 delete_rows(connection, open_connections.c.id, gathered.ended)
                 insert_rows(connection, open_connections, opened)
-                events = _grown(self.events, len(gathered.events), batches)
+                events = _grown(self.events, gathered.events, batches)
                 kept = _grown(self.closed, len(closed), closed)
                 self._trim_events(events, len(batches))
                 self._trim_closed(kept, len(closed))

@@ -31,8 +31,8 @@ def run(plan: Plan) -> Iterator[Line]:
 
     Where the kernel places the threads, as it does for the panel, and pinned to one core.
     """
-    # History writes once a second: a window has to hold a few of these.
-    plan = replace(plan, seconds=2.0 if plan.quick else 4.0)
+    # History writes once a second, and a window is half of this: it holds one of these writes.
+    plan = replace(plan, seconds=2.0)
     for place, core in (("not pinned", None), ("pinned", plan.server_core)):
         without = partial(Child, recorded.serve, core, history=False)
         contenders = {
@@ -42,7 +42,7 @@ def run(plan: Plan) -> Iterator[Line]:
             ),
         }
         title = f"history, {place}"
-        found = in_turn(without, contenders, LOAD, plan, title, pinned=core is not None, visits=1)
+        found = in_turn(without, contenders, LOAD, plan, title, pinned=core is not None, visits=4)
         for name, series in found.items():
             slowest = min(outcome.rate for outcome in series.mine + series.reference)
             yield series.p99_line(

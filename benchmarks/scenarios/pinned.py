@@ -18,12 +18,24 @@ RATE_AT_LEAST = 2.0
 
 
 def run(plan: Plan) -> Iterator[Line]:
-    """Requests a second over stock's. Nothing is pinned but what the engine pins by itself."""
+    """Requests a second over stock's, which nobody pins.
+
+    The stock server pinned by hand, on the same core as a child, is all that pinning can bring.
+    """
     handler = "echoes:BlockEcho"
     reference = partial(Child, stock.serve, None, server="ThreadingTCPServer", handler=handler)
     ours = partial(Child, managed.serve, None, handler=handler, concurrency="threading")
     contenders = {
         "stock (control)": Contender(reference),
+        "stock, pinned by hand": Contender(
+            partial(
+                Child,
+                stock.serve,
+                plan.server_core,
+                server="ThreadingTCPServer",
+                handler=handler,
+            )
+        ),
         "thread, counters": Contender(partial(ours, level="counters"), bytes_counted),
     }
     hosted = {

@@ -220,9 +220,19 @@ class Connection(Counts):
         """As the contract shows it, at this moment."""
         from socketdeck.status import connection_view
 
+        self._settle_open()
+        return connection_view(self)
+
+    def as_json(self, *, ask_kernel: bool = True) -> dict[str, Any]:
+        """The same of JSON's types; without what the kernel says, if it is not to be asked."""
+        from socketdeck.status import connection_as_json
+
+        self._settle_open()
+        return connection_as_json(self, ask_kernel=ask_kernel)
+
+    def _settle_open(self) -> None:
         if self.changed and self.is_open:
             self.settle(time.time())
-        return connection_view(self)
 
 
 def opening_of(connection: Connection) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from app.connections import view_of
 from socketdeck import Connection
 from tests.panels import Rest, RunningPanel, connected
 
@@ -83,12 +82,13 @@ def test_a_page_looks_once_at_each_that_is_on_it(
 ) -> None:
     """A look asks the kernel too: of thousands that are open, a page costs what is on it."""
     looked_at: list[int] = []
+    as_json = Connection.as_json
 
     def look(connection: Connection) -> dict[str, Any]:
         looked_at.append(connection.id)
-        return view_of(connection)
+        return as_json(connection)
 
-    monkeypatch.setattr("app.connections.view_of", look)
+    monkeypatch.setattr(Connection, "as_json", look)
     with peers(client, client.start("one")["status"]["address"], 6):
         first = ids(client, limit=2)
         assert looked_at == first

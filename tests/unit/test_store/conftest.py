@@ -11,9 +11,10 @@ import pytest
 
 from app.configuration import Configuration
 from app.store import ConnectionPage, ConnectionQuery, History, Store
-from app.store.connection_rows import as_ended, time_text
+from app.store.connection_rows import as_ended
 from socketdeck.errors import UnknownConnection
 from socketdeck.journal import Journal
+from socketdeck.status import moment_text
 
 START = 1_800_000_000.0
 
@@ -28,10 +29,10 @@ def a_view(number: int, **changes: Any) -> dict[str, Any]:
         "state": "open",
         "peer": f"127.0.0.1:{40_000 + number}",
         "local": "127.0.0.1:7",
-        "opened_at": time_text(opened_at),
+        "opened_at": moment_text(opened_at),
         "closed_at": None,
         "duration": 0.5,
-        "last_activity": time_text(opened_at),
+        "last_activity": moment_text(opened_at),
         "idle": 0.5,
         "bytes": {"in": 10 * number, "out": number},
         "messages": {"in": 1, "out": 1},

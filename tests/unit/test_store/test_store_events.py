@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.store import BadQuery, events
-from app.store.batches import BATCH_EVENTS, decode_events, encode_batches, inflate
+from app.store.batches import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    BatchPacker,
+    decode_events,
+    encode_batches,
+    inflate,
+)
 from socketdeck.event import Event
 
 
@@ -176,8 +185,44 @@ def test_parameters_that_make_no_sense_are_named(panel: Any, parameters: dict[st
 
 def test_batches_are_cut_by_number_and_by_size() -> None:
     many = [Event(seq, 1.0, "s", seq, "k", {}) for seq in range(1, 2 * BATCH_EVENTS + 11)]
-    rows = list(encode_batches(many))
+    rows = encode_batches(many)
     assert [row["events"] for row in rows] == [BATCH_EVENTS, BATCH_EVENTS, 10]
-    assert [event for row in rows for event in decode_events(inflate(row["data"]))] == many
+    assert decoded(rows) == many
     large = [Event(seq, 1.0, "s", 1, "k", {"data": b"x" * 100_000}) for seq in range(1, 6)]
-    assert [row["events"] for row in encode_batches(large)] == [3, 2]
+    assert [row["events"] for row in encode_batches(large)] == [2, 2, 1]
+    huge = Event(9, 1.0, "s", 1, "k", {"data": b"x" * 2 * BATCH_BYTES})
+    assert [row["events"] for row in encode_batches([*large[:1], huge, *large[:1]])] == [1, 1, 1]
+
+
+@given(
+    pieces=st.lists(st.integers(0, 2 * BATCH_EVENTS), max_size=6),
+    odd=st.lists(st.integers(0, 2 * BATCH_EVENTS), max_size=3),
+)
+@settings(max_examples=30, deadline=None)
+def test_what_is_packed_a_little_at_a_time_is_all_there(pieces: list[int], odd: list[int]) -> None:
+    packer = BatchPacker()
+    added: list[Event] = []
+    for piece in pieces:
+        first = len(added) + 1
+        some = [
+            Event(seq, float(seq), f"s{seq % 3}", seq % 7, "k", {"n": 2**70 if seq in odd else seq})
+            for seq in range(first, first + piece)
+        ]
+        packer.add(some)
+        added += some
+    rows = packer.finish()
+    assert packer.finish() == []
+    assert sum(row["events"] for row in rows) == len(added)
+    assert [event.seq for event in decoded(rows)] == [event.seq for event in added]
+    told = [event.data["n"] for event in decoded(rows)]
+    assert told == [str(2**70) if event.seq in odd else event.seq for event in added]
+    for row in rows:
+        inside = [event for event in added if row["first_seq"] <= event.seq <= row["last_seq"]]
+        assert len(inside) == row["events"]
+        assert {f",{event.service}," in row["services"] for event in inside} == {True}
+        assert {f",{event.connection}," in row["connections"] for event in inside} == {True}
+        assert (row["first_time"], row["last_time"]) == (inside[0].time, inside[-1].time)
+
+
+def decoded(rows: list[dict[str, Any]]) -> list[Event]:
+    return [event for row in rows for event in decode_events(inflate(row["data"]), row["events"])]
