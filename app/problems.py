@@ -196,7 +196,10 @@ def _of_known(error: Exception) -> Response:
     if isinstance(error, StoreError):
         log.error("%s %s: %s", request.method, request.path, error)
     detail = str(error)
-    errors = [FieldError(at, detail) for kind, at in FIELDS.items() if isinstance(error, kind)]
+    told = [error]
+    if isinstance(error, NameTaken) and error.also is not None:
+        told.append(error.also)
+    errors = [FieldError(FIELDS[type(one)], str(one)) for one in told if type(one) in FIELDS]
     return problem(status, detail=detail, errors=errors, **more)
 
 

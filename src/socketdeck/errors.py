@@ -43,7 +43,11 @@ class AddressTaken(SocketdeckError):
 
 
 class NameTaken(SocketdeckError):
-    """A name that another service of this supervisor has."""
+    """A name that another service of this supervisor has; `also` where the address is taken too."""
+
+    def __init__(self, message: str, also: AddressTaken | None = None) -> None:
+        super().__init__(message)
+        self.also = also
 
 
 class UnknownService(SocketdeckError):

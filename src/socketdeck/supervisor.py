@@ -72,9 +72,12 @@ class Supervisor:
             wanted, self.connections, self._timekeeper, self.handlers_folder, self._holder_of
         )
         with self._lock:
+            taken = self._address_taken(wanted)
             if wanted.name in self._services:
-                raise NameTaken(f"there is a service {wanted.name} already; choose another name")
-            self._check_address(wanted)
+                told = f"there is a service {wanted.name} already; choose another name"
+                raise NameTaken(told, also=taken)
+            if taken is not None:
+                raise taken
             self._services[wanted.name] = service
         if announce:
             shown = wanted.model_dump(mode="json")
@@ -108,7 +111,9 @@ class Supervisor:
             service = self._services.get(name)
             if service is None:
                 raise UnknownService(f"there is no service {name!r}")
-            self._check_address(wanted)
+            taken = self._address_taken(wanted)
+            if taken is not None:
+                raise taken
             before = service.definition
             service.edit(wanted)
         changed = [
@@ -171,10 +176,12 @@ class Supervisor:
                 return f"the service {service.name}"
         return None
 
-    def _check_address(self, wanted: ServiceDefinition) -> None:
+    def _address_taken(self, wanted: ServiceDefinition) -> AddressTaken | None:
+        """Who else has that address, as an error; under `_lock`."""
         address = wanted.listens_on
         for service in self._services.values():
             if service.name != wanted.name and service.definition.listens_on.overlaps(address):
-                raise AddressTaken(
+                return AddressTaken(
                     f"{wanted.address} is the address of the service {service.name}; choose another"
                 )
+        return None

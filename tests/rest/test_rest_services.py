@@ -216,6 +216,19 @@ def test_start_and_stop_twice_change_nothing(client: Rest) -> None:
         assert (stopped.status_code, stopped.json()["status"]["state"]) == (200, "stopped")
 
 
+def test_a_name_and_an_address_that_are_taken_are_told_at_once(client: Rest) -> None:
+    client.create("one", address="tcp://127.0.0.1:1007")
+    client.create("two", address="tcp://127.0.0.1:1008")
+    body = {"name": "one", "address": "tcp://127.0.0.1:1008", "handler": "echo"}
+    answer = client.post("/services", json=body)
+    assert answer.status_code == 409
+    told = {error["pointer"]: error["detail"] for error in answer.json()["errors"]}
+    assert list(told) == ["/name", "/address"]
+    assert "there is a service one already" in told["/name"]
+    assert "is the address of the service two" in told["/address"]
+    assert client.service("one")["address"] == "tcp://127.0.0.1:1007"
+
+
 def test_restart_of_a_stopped_one_starts_it(client: Rest) -> None:
     client.create("one")
     assert client.post("/services/one/restart").json()["status"]["state"] == "running"
