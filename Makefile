@@ -8,7 +8,8 @@ WITH_NODE := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 # What touches the hot path, once more with Python's in place of the one in C.
 PURE_TESTS = tests/unit/test_journal.py tests/unit/test_forked_account.py \
-	tests/engine/test_tap.py tests/engine/test_watch.py tests/engine/test_forking.py
+	tests/engine/test_tap.py tests/engine/test_watch.py tests/engine/test_forking.py \
+	tests/engine/test_capture.py
 
 JS_TESTS = $(shell find tests/js -name '*.test.js' 2>/dev/null)
 

@@ -9,27 +9,21 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from app.problems import Refused
+from app.closings import Closing, Closings
 from app.store import ConnectionPage, ConnectionQuery, History
 from socketdeck import Connection, SocketdeckError, Supervisor
 from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
-from socketdeck.status import moment_text
+from socketdeck.status import StackView, closed_stack, moment_text
 
 ON_ITS_WAY_SECONDS = 5.0
 """A closed connection is with history long before it closed so long ago."""
 
 ENDING_SECONDS = 1.0
 """How long a closing is waited for: a handler that reads sees it at once, one that works later."""
-
-PACED_AT_ONCE = 4
-
-PAUSE_SECONDS = 0.01
-"""Of a pace above 100 a second several are closed between two pauses."""
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +34,11 @@ class Connections:
     def __init__(self, supervisor: Supervisor, history: History) -> None:
         self._supervisor = supervisor
         self._history = history
-        self._ending = threading.Event()
-        self._pacing = threading.BoundedSemaphore(PACED_AT_ONCE)
+        self.closings = Closings()
 
     def close(self) -> None:
         """Have the closings that are under way at a pace stop where they are."""
-        self._ending.set()
+        self.closings.close()
 
     def page(self, query: ConnectionQuery) -> ConnectionPage:
         """The connections asked for."""
@@ -79,27 +72,68 @@ class Connections:
         connection.tally.wait_idle(lambda: deadline, lambda: connection.is_open)
         return connection.as_json()
 
+    def stack(self, number: int) -> StackView:
+        """Where the handler of one is now; blocks, for 2 s at most, where a process is asked.
+
+        `UnknownConnection`; `Unreachable` where it cannot be told.
+        """
+        try:
+            return self._supervisor.connection(number).stack()
+        except UnknownConnection:
+            stored = self.get(number)
+            return closed_stack(stored["pid"], stored["thread"])
+
+    def send(self, number: int, data: bytes) -> int:
+        """Send into one, and tell of it; how many bytes were sent.
+
+        Blocks as `stack`. `UnknownConnection`, and the errors of `Connection.send`.
+        """
+        if self.get(number)["state"] == "closed":
+            raise IllegalTransition(f"connection {number} is closed")
+        connection = self._supervisor.connection(number)
+        sent = connection.send(data)
+        self._supervisor.journal.emit(
+            "audit",
+            connection.service,
+            connection.id,
+            action="connection.send",
+            length=len(data),
+            sent=sent,
+        )
+        return sent
+
     def end_all(
-        self, query: ConnectionQuery, *, how: str, reason: str | None, pace: float | None
-    ) -> int:
+        self,
+        query: ConnectionQuery,
+        *,
+        how: str,
+        reason: str | None,
+        pace: float | None,
+        ids: Collection[int] | None = None,
+    ) -> tuple[int, Closing | None]:
         """Close all open ones that are asked for and not being closed yet; returns how many.
 
-        With a `pace`, so many a second, in the background. `Unsupported` where one cannot be reset:
-        nothing is closed then.
+        Of `ids` alone, where they are given. With a `pace`, so many a second, in the background:
+        the closing that does it is returned too. `Unsupported` where one cannot be reset, `Refused`
+        where too many closings go on: nothing is closed then.
         """
+        among = None if ids is None else frozenset(ids)
         chosen = [
             view.connection
             for view in self._open(query)
-            if view.connection.wish is None and query.matches(view)
+            if (among is None or view.connection.id in among)
+            and view.connection.wish is None
+            and query.matches(view)
         ]
         if how == "reset" and any(connection.transport != "tcp" for connection in chosen):
             raise Unsupported("only TCP connections can be reset, and others are among these")
-        if pace is None:
-            for connection in chosen:
-                self._end_quietly(connection, how, reason)
-        elif chosen:
-            self._start_pacing(chosen, how, reason, pace)
-        return len(chosen)
+
+        def end(connection: Connection) -> bool:
+            return self._end_quietly(connection, how, reason)
+
+        if pace is not None and chosen:
+            return len(chosen), self.closings.start(chosen, end, how=how, pace=pace)
+        return sum(map(end, chosen)), None
 
     # -- within -------------------------------------------------------------------------------
 
@@ -126,39 +160,16 @@ class Connections:
             reason=reason,
         )
 
-    def _end_quietly(self, connection: Connection, how: str, reason: str | None) -> None:
+    def _end_quietly(self, connection: Connection, how: str, reason: str | None) -> bool:
+        """Close one of many, if it is still open; says whether it was."""
+        if not connection.is_open or connection.wish is not None:
+            return False
         try:
             self._end(connection, how, reason)
         except SocketdeckError as error:
             log.warning("connection %d was not closed: %s", connection.id, error)
-
-    def _start_pacing(
-        self, chosen: list[Connection], how: str, reason: str | None, pace: float
-    ) -> None:
-        if not self._pacing.acquire(blocking=False):
-            raise Refused(
-                503, None, f"{PACED_AT_ONCE} closings go on at a pace already; wait for one"
-            )
-
-        def end_one(connection: Connection) -> None:
-            self._end_quietly(connection, how, reason)
-
-        threading.Thread(
-            target=self._pace, args=(chosen, end_one, pace), name="socketdeck-closing", daemon=True
-        ).start()
-
-    def _pace(
-        self, chosen: list[Connection], end_one: Callable[[Connection], None], pace: float
-    ) -> None:
-        try:
-            began = time.monotonic()
-            for done, connection in enumerate(chosen):
-                ahead = began + done / pace - time.monotonic()
-                if ahead > PAUSE_SECONDS and self._ending.wait(ahead):
-                    return
-                end_one(connection)
-        finally:
-            self._pacing.release()
+            return False
+        return True
 
 
 class LazyView(Mapping[str, Any]):
@@ -198,9 +209,11 @@ _QUICK: Mapping[str, Callable[[Connection], Any]] = {
     "local": lambda found: found.local,
     "close_reason": lambda found: found.close_reason,
     "opened_at": lambda found: moment_text(found.opened_at),
+    "closed_at": lambda found: None if found.is_open else moment_text(found.closed_at or 0.0),
     "last_activity": lambda found: moment_text(found.last_activity),
     "idle": lambda found: time.time() - found.last_activity if found.is_open else None,
     "duration": lambda found: (found.closed_at or time.time()) - found.opened_at,
     "bytes": lambda found: {"in": found.bytes_in, "out": found.bytes_out},
     "messages": lambda found: {"in": found.messages_in, "out": found.messages_out},
+    "kernel": lambda found: {"rtt": found.rtt},
 }

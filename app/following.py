@@ -50,7 +50,9 @@ class Following:
             yield from self._past()
         while not self._subscription.closed:
             events = self._subscription.take(HEARTBEAT_SECONDS)
-            lines = b"".join(self._line(event) for event in events if self._is_asked(event))
+            new = [event for event in events if event.seq > self._seen]
+            asked = self._query.choose_live(new, self._history.peers_of.at_hand)
+            lines = b"".join(map(self._line, asked))
             if events:
                 self._seen = max(self._seen, events[-1].seq)
             if lines or not events:
@@ -68,11 +70,6 @@ class Following:
             cursor = page.next_cursor
             if cursor is None:
                 return
-
-    def _is_asked(self, event: Event) -> bool:
-        if event.seq <= self._seen:
-            return False
-        return event.kind == "events.dropped" or self._query.matches(event)
 
     @staticmethod
     def _line(event: Event) -> bytes:

@@ -1,10 +1,10 @@
 """`Panel`: everything behind the web pages, started in one order and closed in the other.
 
 The order of the start: the store (which locks the data folder and makes good an unclean end), the
-journal, the supervisor, history (before anything is emitted), the definitions, the live link, and
-last the services that are to run. The end goes the other way: nobody is told anything any more once
-the journal is closed, and the store is closed last, with the numbers at which the next start goes
-on.
+journal, the sampler, the supervisor, history (before anything is emitted), the definitions, the
+live link, and last the services that are to run. The end goes the other way: nobody is told
+anything any more once the journal is closed, and the store is closed last, with the numbers at
+which the next start goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from app.configuration import Configuration
 from app.connections import Connections
 from app.readymade import ready_made
 from app.registry import Registry
+from app.sampling import Sampler
 from app.store import Store, unusable
 from socketdeck import Journal, Supervisor
 from socketdeck.loading import prepare_folder
@@ -61,20 +62,26 @@ class Panel:
             recovery = self.store.recovery
             self.journal = Journal(first_seq=recovery.first_seq)
             undo.callback(self.journal.close)
+            self.sampler = Sampler(self.store.series)
+            undo.callback(self.sampler.close)
             self.supervisor = Supervisor(
                 handlers_folder=configuration.handlers,
                 journal=self.journal,
                 first_connection_id=recovery.first_connection_id,
+                stirred=self.sampler.stirred,
             )
             undo.callback(self.supervisor.shutdown)
-            self.history = self.store.record(self.journal, self._connection_view)
+            self.history = self.store.record(
+                self.journal, self._connection_view, self._connection_peer
+            )
             undo.callback(self.history.close)
             self.registry = Registry(
-                self.supervisor, self.store.definitions, configuration.handlers
+                self.supervisor, self.store.definitions, self.sampler, configuration.handlers
             )
             self.connections = Connections(self.supervisor, self.history)
             self.store.definitions.seed(ready_made())
             self._to_start = self.registry.bring_back()
+            self.sampler.start()
             undo.pop_all()
         self.live: Closeable | None = None
         """The live link, which stands on the panel and ends with it."""
@@ -122,6 +129,7 @@ class Panel:
                 self.live.close()
             complaints = self.supervisor.shutdown(drain)
             self.journal.close()
+            self.sampler.close()
             self.history.close()
             self.store.close(
                 last_seq=self.journal.last_seq,
@@ -131,3 +139,6 @@ class Panel:
 
     def _connection_view(self, number: int) -> Mapping[str, Any]:
         return self.supervisor.connection(number).as_json(ask_kernel=False)
+
+    def _connection_peer(self, number: int) -> str | None:
+        return self.supervisor.connection(number).peer

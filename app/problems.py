@@ -19,7 +19,7 @@ from jinja2 import TemplateNotFound
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from app.store.errors import BadQuery, RevisionMismatch, StoreError
+from app.store.errors import BadQuery, PlacedError, RevisionMismatch, StoreError
 from socketdeck.errors import (
     AddressError,
     AddressTaken,
@@ -34,6 +34,7 @@ from socketdeck.errors import (
     StopIncomplete,
     UnknownConnection,
     UnknownService,
+    Unreachable,
     Unsupported,
 )
 
@@ -53,6 +54,7 @@ STATUSES: Mapping[type[Exception], int] = {
     IllegalTransition: 409,
     StartFailed: 409,
     StopIncomplete: 409,
+    Unreachable: 409,
     SocketdeckError: 400,
     BadQuery: 422,
     RevisionMismatch: 412,
@@ -106,7 +108,7 @@ def problem_members(
     members["status"] = status
     if detail is not None:
         members["detail"] = detail
-    listed = [{"pointer": error.pointer, "detail": error.detail} for error in errors]
+    listed = [_listed(error) for error in errors]
     if listed:
         members["errors"] = listed
     return members | more
@@ -163,6 +165,13 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _of_fault)
     for kind in STATUSES:
         app.register_error_handler(kind, _of_known)
+
+
+def _listed(error: FieldError) -> dict[str, Any]:
+    listed: dict[str, Any] = {"pointer": error.pointer, "detail": error.detail}
+    if isinstance(error, PlacedError):
+        listed |= {"position": error.position, "length": error.length}
+    return listed
 
 
 def _of_http(error: HTTPException) -> Response | HTTPException:

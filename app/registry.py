@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.sampling import Sampler
 from app.store import Definitions, RevisionMismatch, StoredDefinition
 from socketdeck import Service, ServiceDefinition, SocketdeckError, Supervisor
 from socketdeck.address import Address
@@ -48,9 +49,14 @@ class Registry:
     """
 
     def __init__(
-        self, supervisor: Supervisor, definitions: Definitions, handlers_folder: Path
+        self,
+        supervisor: Supervisor,
+        definitions: Definitions,
+        sampler: Sampler,
+        handlers_folder: Path,
     ) -> None:
         self._supervisor = supervisor
+        self._sampler = sampler
         self._definitions = definitions
         self._folder = handlers_folder
         self._changing = threading.Lock()
@@ -167,6 +173,7 @@ class Registry:
             self._expect(name, self.get(name).revision, is_expected)
             # It may have been started meanwhile: so there may be something to stop, at once.
             self._supervisor.remove(name, drain_timeout=0)
+            self._sampler.forget(service)
             try:
                 self._definitions.delete(name)
             except BaseException:

@@ -94,6 +94,8 @@ class Contender:
 
     start: Start
     recorded: Callable[[Load, Outcome, Mapping[str, Any], Mapping[str, Any]], float] | None = None
+    heat: float = 0.0
+    """Seconds of load before its window, beside the plan's warm-up."""
 
 
 def data_drained(
@@ -148,7 +150,7 @@ def at_once(
                     before = others[name].ask("counts")
                     driven = drive_all(
                         [(addresses[child], load) for child in order],
-                        plan,
+                        replace(plan, warmup=plan.warmup + contender.heat),
                         even=EVEN_PER_CONNECTION * load.connections,
                     )
                     outcomes = dict(zip(order, driven.outcomes, strict=True))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,10 +30,12 @@ class PanelFailed(Exception):
 class RunningPanel:
     """Started by the constructor, which blocks until it answers; ended by `close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, **more: str) -> None:
+        """`more` are further settings, by their names without `SOCKETDECK_`."""
         self.token = secrets.token_urlsafe(24)
         self._data = tempfile.TemporaryDirectory(prefix="socketdeck-bench-")
         settings = {"HOST": "127.0.0.1", "PORT": "0", "DATA": self._data.name, "TOKEN": self.token}
+        settings |= more
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("SOCKETDECK_")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app"],
@@ -85,6 +88,27 @@ class RunningPanel:
         if not answer.ok:
             raise PanelFailed(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json()
+
+    def cpu_seconds(self) -> float:
+        """What it and its worker have taken of the processor so far."""
+        ticks = 0
+        for pid in self._pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory_mib(self) -> float:
+        """What they have in memory that is theirs alone (proc_pid_smaps(5))."""
+        kib = 0
+        for pid in self._pids():
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            kib += sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+)", rollup, re.M))
+        return kib / 1024
+
+    def _pids(self) -> list[int]:
+        own = self._process.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        return [own, *map(int, children)]
 
     def close(self) -> None:
         """Ends it as Ctrl-C does; one that does not end is killed."""

@@ -7,6 +7,7 @@ needs the network comes before the note: without one, an environment that works 
 """
 
 import importlib.util
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ _REQUIREMENTS = {
     "dev": (ROOT / "requirements.txt", ROOT / "requirements-dev.txt"),
 }
 _WHEELS = CACHE / "wheels"
+_COMMAND = VENV / "bin" / "socketdeck"
 _UNFINISHED = VENV / "unfinished"
 _MADE_FOR = VENV / "made-for"
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -33,6 +35,7 @@ _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 def bring_environment(which: str) -> None:
     """Make `.venv` hold the requirements, "runtime" or "dev"; instant where it does already."""
     if is_ready(which):
+        _write_command()
         return
     if not _is_usable():
         _create()
@@ -43,6 +46,7 @@ def bring_environment(which: str) -> None:
     for name, files in _REQUIREMENTS.items():
         if set(files) <= set(requirements):
             _stamp(name).write_text(fingerprint(*files))
+    _write_command()
 
 
 def is_ready(which: str) -> bool:
@@ -65,6 +69,16 @@ def install(requirements: Path) -> None:
             "network the first time: run the same command again when there is one."
         ) from None
     _UNFINISHED.unlink()
+
+
+def _write_command() -> None:
+    """Put the command line there, as pip would for a package that is installed."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from app.cli import main; "
+    run_it = shlex.join([str(PYTHON), "-c", f"{code}sys.exit(main())"])
+    text = f'#!/bin/sh\nexec {run_it} "$@"\n'
+    if not _COMMAND.is_file() or _COMMAND.read_text() != text:
+        _COMMAND.write_text(text)
+        _COMMAND.chmod(0o755)
 
 
 def _stamp(which: str) -> Path:

@@ -27,6 +27,9 @@ MODULES = {
     "htm-preact.js": "htm/preact/index.mjs",
     # "socket.io-client", the live link, with all it needs in one file.
     "socket.io.js": "socket.io-client/dist/socket.io.esm.min.js",
+    # "uplot", the charts: draws lines on a canvas; and the style sheet it comes with.
+    "uplot.js": "uplot/dist/uPlot.esm.js",
+    "uplot.css": "uplot/dist/uPlot.min.css",
 }
 
 _SOURCE_MAP_COMMENT = re.compile(rb"\n?//# sourceMappingURL=\S+\s*\Z")

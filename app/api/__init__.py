@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask_openapi3.openapi import OpenAPI
 
-from app.api import connections, events, handlers, health, services, session
+from app.api import connections, events, exceptions, handlers, health, series, services, session
 from app.api.document import DOCS_PATH, DOCUMENT_PATH, docs, documented_app
 
 __all__ = ["DOCS_PATH", "DOCUMENT_PATH", "documented_app", "install"]
 
-RESOURCES = (services, connections, events, handlers, session, health)
+RESOURCES = (services, series, connections, events, exceptions, handlers, session, health)
 
 
 def install(app: OpenAPI) -> None:

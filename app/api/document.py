@@ -70,6 +70,8 @@ class BadField(BaseModel):
 
     pointer: str = Field(description="a JSON pointer (RFC 6901), or / and a parameter's name")
     detail: str
+    position: int | None = Field(None, description="of a filter: the first wrong character, from 0")
+    length: int | None = Field(None, description="of a filter: how many are wrong; 0: at its end")
 
 
 class Problem(BaseModel):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_origin, get_type_hints
 from urllib.parse import unquote_to_bytes
 
 from flask import Response, current_app, request
@@ -101,6 +101,16 @@ class Resource(APIBlueprint):
             return func(**parts)
 
         return view
+
+
+def read_query(model: type[Model], given: Mapping[str, Any]) -> Model:
+    """Parameters by name as a checked model, as a view gets its own; `BadQuery` has all errors."""
+    parts: dict[str, BaseModel] = {}
+    errors: list[FieldError] = []
+    _take(parts, errors, "query", model, given)
+    if errors:
+        raise BadQuery(errors)
+    return cast(Model, parts["query"])
 
 
 def read_json(*, required: bool = True) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import errno
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from app.api.document import PROBLEMS
+from app.api.encoding import Encoding, bytes_of, text_of
 from app.api.paging import bad_page, cut_page
 from app.api.resource import Resource, answer, nothing, the_panel
 from app.api.shapes import (
@@ -44,7 +43,6 @@ TRY_BYTES = 512 << 10
 
 WAIT_SECONDS_MAXIMUM = 300.0
 
-Encoding = Literal["text", "hex", "base64"]
 Wait = Annotated[float, Field(gt=0, le=WAIT_SECONDS_MAXIMUM, allow_inf_nan=False)]
 Drain = Annotated[float, Field(ge=0, le=SECONDS_MAXIMUM, allow_inf_nan=False)]
 
@@ -244,7 +242,7 @@ def handle_request(path: ServicePath, body: WaitBody) -> Response:
 @api.post("/<service>/try", responses={200: TryAnswer})
 def try_service(path: ServicePath, body: TryBody) -> Response:
     """Talk to a running service as a client would, and tell what came back."""
-    data = _bytes_of(body)
+    data = bytes_of(body.data, body.encoding, TRY_BYTES)
     service = the_panel().supervisor.get(path.service)
     try:
         with waiting():
@@ -254,7 +252,7 @@ def try_service(path: ServicePath, body: TryBody) -> Response:
             detail = f"these are {len(data)} bytes; one datagram cannot hold them"
             raise BadQuery([FieldError("/data", detail)]) from None
         raise
-    text, encoding = _text_of(found.data, body.encoding)
+    text, encoding = text_of(found.data, body.encoding)
     return answer(
         TryAnswer(
             data=text,
@@ -319,30 +317,3 @@ def _is_asked(service: Service, query: ServicesQuery) -> bool:
     )
     q = query.q.lower()
     return any(q in text.lower() for text in texts)
-
-
-def _bytes_of(body: TryBody) -> bytes:
-    try:
-        if body.encoding == "hex":
-            data = bytes.fromhex(body.data)
-        elif body.encoding == "base64":
-            data = base64.b64decode(body.data, validate=True)
-        else:
-            data = body.data.encode("utf-8")
-    except (ValueError, binascii.Error):
-        raise BadQuery([FieldError("/data", f"this is no {body.encoding}")]) from None
-    if len(data) > TRY_BYTES:
-        detail = f"these are {len(data)} bytes; at most {TRY_BYTES} are sent"
-        raise BadQuery([FieldError("/data", detail)])
-    return data
-
-
-def _text_of(data: bytes, encoding: Encoding) -> tuple[str, Encoding]:
-    if encoding == "hex":
-        return data.hex(), "hex"
-    if encoding == "text":
-        try:
-            return data.decode("utf-8"), "text"
-        except UnicodeDecodeError:
-            pass
-    return base64.b64encode(data).decode("ascii"), "base64"

@@ -48,6 +48,7 @@ EventKind = Literal[
     "service.state",
     "service.log",
     "connection.opened",
+    "connection.served",
     "connection.data",
     "connection.closed",
     "connection.rejected",
@@ -79,6 +80,7 @@ def _truth(text: Any) -> Any:
 WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
 Number = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=NUMBER_MAXIMUM)]
+Seq = Annotated[WholeNumber, Field(ge=0, le=NUMBER_MAXIMUM)]
 ServiceName = Annotated[str, Field(pattern=NAME_PATTERN)]
 SearchText = Annotated[str, Field(min_length=1, max_length=256)]
 Cursor = Annotated[str, Field(max_length=1024)]
@@ -202,3 +204,4 @@ class MessageView(BaseModel):
     data: str | None = Field(description="base64; null: not captured")
     truncated: bool
     count: int = Field(1, description="messages that this stands for")
+    injected: bool = Field(False, description="sent by way of the panel, not by the handler")

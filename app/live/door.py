@@ -14,12 +14,10 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
-
-import simple_websocket
-from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from typing import TYPE_CHECKING
 
 from app.access.hosts import LIVE_PATH
+from app.live.websocket import LiveSocket
 from app.problems import MEDIA_TYPE, problem_members
 
 if TYPE_CHECKING:
@@ -27,10 +25,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_CLIENTS = 32
 UNKNOWN_SECONDS = 5.0
-MESSAGE_BYTES = 64 << 10
-MESSAGES_WAITING = 256
-"""Messages of a client that were not looked at yet; a client that sends more is given up."""
-
 RETRY_SECONDS = 5
 VISIT = "socketdeck.visit"
 
@@ -44,6 +38,8 @@ class Visit:
         self.sock = sock
         self.is_known = False
         """Whether it has signed in; guarded by the door's lock."""
+        self.link: LiveSocket | None = None
+        """Once its handshake is done."""
 
     def cut(self) -> None:
         """End it; frees whoever waits to read from it or to write to it. From any thread."""
@@ -124,47 +120,6 @@ class Door:
             is_over = visit in self._visits and not visit.is_known
         if is_over:
             visit.cut()
-
-
-class BoundedServer(simple_websocket.Server):  # type: ignore[misc]
-    """A WebSocket whose client cannot make it hold more than a few messages.
-
-    And one that ends without a traceback, however its client left.
-    """
-
-    def _thread(self) -> None:
-        try:
-            super()._thread()
-        except Exception as error:
-            log.debug("a WebSocket ended: %s", error)
-            self.connected = False
-            self.event.set()
-            self.sock.close()
-
-    def close(self, reason: int | None = None, message: str | None = None) -> None:
-        """Say so to the client, if it is still there."""
-        with contextlib.suppress(OSError, simple_websocket.ConnectionClosed):
-            super().close(reason, message)
-
-    def _handle_events(self) -> bool:
-        going_on = super()._handle_events()
-        if len(self.input_buffer) > MESSAGES_WAITING:
-            raise OSError("too many messages at once")
-        return bool(going_on)
-
-
-class BoundedWebSocket(SimpleWebSocketWSGI):  # type: ignore[misc]
-    """What Engine.IO uses for a WebSocket, with bounds on what a client may send."""
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        self.ws = BoundedServer(environ, max_message_size=MESSAGE_BYTES)
-        result = self.app(self)
-        # How each web server is told that the connection was taken over; as the parent does it.
-        if self.ws.mode == "gunicorn":
-            raise StopIteration
-        if self.ws.mode == "werkzeug":
-            raise ConnectionError
-        return result
 
 
 def _refuse(

@@ -16,6 +16,7 @@ from app.live.door import Visit
 from app.live.pieces import FRAME_EVENTS, Piece, join
 from app.live.statuses import Status
 from app.live.topics import Topic
+from app.live.websocket import LiveSocket
 
 FRAME_SECONDS = 0.05
 SUBSCRIPTIONS_MAXIMUM = 16
@@ -28,6 +29,21 @@ class Frame(NamedTuple):
 
     piece: Piece
     status: Status | None
+
+
+class Joined:
+    """Pieces that were joined in one turn: clients that fell behind together get the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], Piece] = {}
+
+    def of(self, pieces: list[Piece]) -> Piece:
+        """One piece in place of several."""
+        key = tuple(id(piece.events) for piece in pieces)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = join(pieces)
+        return found
 
 
 class Subscription:
@@ -75,12 +91,12 @@ class Subscription:
         """Whether there is something to send, now or soon."""
         return not self.catching_up and (self.has_events or self._is_news(status))
 
-    def take(self, now: float, position: int, status: Status | None) -> Frame:
+    def take(self, now: float, position: int, status: Status | None, joined: Joined) -> Frame:
         """The next frame. `position` is up to where the journal was looked at."""
         if self._past:
             piece = self._past.popleft()
         elif self._waiting:
-            piece = self._waiting[0] if len(self._waiting) == 1 else join(self._waiting)
+            piece = self._waiting[0] if len(self._waiting) == 1 else joined.of(self._waiting)
             self._waiting = []
         else:
             piece = Piece(0, max(self.seq, position), [])
@@ -101,12 +117,20 @@ class Subscription:
 class Link:
     """One client. Its fields are guarded by the pump's lock, but for those that never change."""
 
-    def __init__(self, sid: str, identity: Identity, visit: Visit) -> None:
+    def __init__(self, sid: str, identity: Identity, visit: Visit, live_socket: LiveSocket) -> None:
         self.sid = sid
         self.identity = identity
         self.visit = visit
+        self.socket = live_socket
+        self.number = 0
+        """Of the last frame that it was sent; the pump's thread alone changes it."""
         self.subscriptions: dict[object, Subscription] = {}
         self.unacknowledged_since: float | None = None
+
+    def next_number(self) -> int:
+        """A number for the next frame, by which it is acknowledged."""
+        self.number += 1
+        return self.number
 
     def next_due(self, now: float, statuses: dict[Topic, Status | None]) -> Subscription | None:
         """The subscription that is to be sent a frame now; each in its turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable
@@ -13,15 +14,21 @@ from socketio.exceptions import ConnectionRefusedError
 
 from app.access import Access
 from app.live import wire
-from app.live.door import MESSAGE_BYTES, VISIT, BoundedWebSocket, Door, Visit
+from app.live.door import VISIT, Door, Visit
 from app.live.links import Link
 from app.live.pump import Pump
 from app.live.topics import BadSubscription, Topic, read_after
+from app.live.websocket import MESSAGE_BYTES, LiveSocketWSGI
 from app.panel import Panel
 from app.problems import Refused
 from socketdeck import SocketdeckError
 
 NAMESPACE = "/live"
+_NAMESPACE = NAMESPACE.encode()
+_ACKNOWLEDGEMENT = f"43{NAMESPACE},"
+"""How a packet begins that acknowledges an event: Engine.IO's message, Socket.IO's ack."""
+
+FLUSH_SECONDS = 0.05
 ANSWERS_WAITING = 64
 """Answers that a client does not take; one that asks on nevertheless is given up."""
 
@@ -76,7 +83,10 @@ class Live:
             identity = self._access.identify_live(request, auth)
         except Refused as refusal:
             raise ConnectionRefusedError(refusal.detail, {"status": refusal.status}) from None
-        if not self._pump.add(Link(sid, identity, visit), self._most):
+        assert visit.link is not None
+        link = Link(sid, identity, visit, visit.link)
+        visit.link.on_message = functools.partial(self._heard, link)
+        if not self._pump.add(link, self._most):
             most = f"{self._most} live clients are connected, which is the most"
             raise ConnectionRefusedError(most, {"status": 503})
         self._door.welcome(visit)
@@ -92,7 +102,9 @@ class Live:
         try:
             topic = Topic.parse(asked)
             answer = self._pump.subscribe(sid, topic, read_after(asked))
-        except (BadSubscription, SocketdeckError) as error:
+        except BadSubscription as error:
+            return {"ok": False, "error": str(error), **error.place}
+        except SocketdeckError as error:
             return {"ok": False, "error": str(error)}
         return wire.Encoded(f'{{"ok":true,"snapshot":{answer.snapshot},"seq":{answer.seq}}}')
 
@@ -112,20 +124,30 @@ class Live:
 
     # -- what the pump asks -------------------------------------------------------------------
 
-    def _send(self, link: Link, text: str) -> None:
-        if not self.takes_answers(link.sid):
-            # It acknowledges what it cannot have seen.
-            link.visit.cut()
-            return
-        self._server.emit(
-            "frame",
-            wire.Encoded(text),
-            to=link.sid,
-            namespace=NAMESPACE,
-            callback=functools.partial(self._acknowledged, link),
-        )
+    def _send(self, link: Link, text: bytes) -> None:
+        """A frame as Socket.IO's packet for an event that asks for an acknowledgement."""
+        packet = [b'42%s,%d["frame",' % (_NAMESPACE, link.next_number()), text, b"]"]
+        if not link.socket.send_frame(packet):
+            self._flush_later(link)
 
-    def _acknowledged(self, link: Link, *_: Any) -> None:
+    def _flush_later(self, link: Link) -> None:
+        self._pump.later(FLUSH_SECONDS, lambda: self._flush(link))
+
+    def _flush(self, link: Link) -> None:
+        with contextlib.suppress(OSError):  # it is gone, which its own thread sees
+            if not link.socket.flush():
+                self._flush_later(link)
+
+    def _heard(self, link: Link, message: str | bytes) -> bool:
+        """Whether a message is an acknowledgement: those come to nobody else's eyes."""
+        if not isinstance(message, str) or not message.startswith(_ACKNOWLEDGEMENT):
+            return False
+        number, _, _ = message.removeprefix(_ACKNOWLEDGEMENT).partition("[")
+        if number == str(link.number):
+            self._acknowledged(link)
+        return True
+
+    def _acknowledged(self, link: Link) -> None:
         session = link.identity.session
         if session is not None and not self._access.sessions.use(session):
             link.visit.cut()
@@ -157,7 +179,7 @@ class Live:
 
         engine.start_background_task = start_or_defer
         engine.sleep = lambda seconds=0: None
-        engine._async = {**engine._async, "websocket": BoundedWebSocket}
+        engine._async = {**engine._async, "websocket": LiveSocketWSGI}
 
 
 class LiveNamespace(Namespace):

@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from app.live.links import FRAME_SECONDS, SUBSCRIPTIONS_MAXIMUM, Frame, Link, Subscription
+from app.live.attention import Attention
+from app.live.links import FRAME_SECONDS, SUBSCRIPTIONS_MAXIMUM, Frame, Joined, Link, Subscription
 from app.live.pieces import Piece, encode, frame_text, make_piece, split
 from app.live.statuses import Status, Statuses, take_status
 from app.live.topics import BadSubscription, Topic, choose
@@ -39,6 +40,10 @@ LIST_BYTES_A_SECOND = 1 << 20
 
 CATCH_UP_EVENTS = 2_000
 """A client that missed more is told of a gap: a page shows a few thousand events."""
+
+TURN_SECONDS = 0.02
+TURN_SECONDS_A_CLIENT = 1e-4
+"""Between two turns: two hundred acknowledge ten frames a second each, and not at the same time."""
 
 CATCHING_UP_AT_ONCE = 4
 FAULT_PAUSE_SECONDS = 1.0
@@ -64,7 +69,7 @@ class Pump:
     """
 
     def __init__(
-        self, panel: Panel, send: Callable[[Link, str], None], cut: Callable[[Link], None]
+        self, panel: Panel, send: Callable[[Link, bytes], None], cut: Callable[[Link], None]
     ) -> None:
         self._panel = panel
         self._send = send
@@ -76,9 +81,11 @@ class Pump:
         self._catching_up = threading.BoundedSemaphore(CATCHING_UP_AT_ONCE)
         # The thread's own:
         self._statuses = Statuses(panel)
+        self._attention = Attention(panel)
         self._held: list[Event] = []
         self._touched: set[str] = set()
         self._pieces_not_before = 0.0
+        self._turned_at = 0.0
         self._look_not_before = 0.0
         self._look_again_at = 0.0
         self._list_not_before = 0.0
@@ -179,6 +186,7 @@ class Pump:
 
     def _turn(self) -> None:
         self._held += self._source.take(self._pause(time.monotonic()))
+        self._rest()
         now = time.monotonic()
         self._do_timely(now)
         if self._held and now >= self._pieces_not_before:
@@ -186,6 +194,17 @@ class Pump:
             self._pieces_not_before = now + FRAME_SECONDS
         self._look(now)
         self._send_due(now)
+
+    def _rest(self) -> None:
+        """Where there are many clients, let what they say gather: each turn looks at them all."""
+        with self._lock:
+            clients = len(self._links)
+        ahead = self._turned_at + min(TURN_SECONDS, clients * TURN_SECONDS_A_CLIENT)
+        left = ahead - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+            self._held += self._source.take(0)
+        self._turned_at = time.monotonic()
 
     def _pause(self, now: float) -> float | None:
         """How long there is nothing to do, if nothing comes; `None`: for ever."""
@@ -209,6 +228,9 @@ class Pump:
                         moments.append(first)
         if topics and self._touched:
             moments.append(self._look_not_before)
+        renew_at = self._attention.due()
+        if renew_at is not None:
+            moments.append(renew_at)
         if topics and self._statuses.may_change:
             moments.append(max(self._look_again_at, self._look_not_before))
         return max(0.0, min(moments) - now) if moments else None
@@ -247,7 +269,8 @@ class Pump:
         with self._lock:
             topics = self._topics()
         first, last = self._position + 1, max(self._position, events[-1].seq)
-        chosen = {topic: choose(topic, events) for topic in topics}
+        peers_of = self._panel.history.peers_of.at_hand
+        chosen = {topic: choose(topic, events, peers_of) for topic in topics}
         pieces = {topic: make_piece(first, last, found) for topic, found in chosen.items() if found}
         self._touched |= {event.service for event in events if event.service is not None}
         with self._lock:
@@ -262,6 +285,7 @@ class Pump:
         """Look at the statuses that may have changed, if it is time."""
         with self._lock:
             topics = self._topics()
+        self._attention.renew(topics, now)
         if not topics:
             self._touched.clear()
             self._statuses.look((), set(), lively=False)
@@ -283,12 +307,12 @@ class Pump:
 
     def _send_due(self, now: float) -> None:
         """Send each client that is ready its next frame, the same text to all that get the same."""
-        texts: dict[object, str] = {}
+        texts: dict[object, bytes] = {}
         for link, subscription, frame in self._take_due(now):
             key = (subscription.topic, frame.piece.seq_from, id(frame.piece.events), frame.status)
             text = texts.get(key)
             if text is None:
-                text = texts[key] = self._text(subscription.topic, frame)
+                text = texts[key] = self._text(subscription.topic, frame).encode()
             try:
                 self._send(link, text)
             except Exception:
@@ -299,13 +323,14 @@ class Pump:
 
     def _take_due(self, now: float) -> list[tuple[Link, Subscription, Frame]]:
         due = []
+        joined = Joined()
         with self._lock:
             shown = {topic: self._shown(topic, now) for topic in self._topics()}
             for link in self._links.values():
                 subscription = link.next_due(now, shown)
                 if subscription is not None:
                     status = shown[subscription.topic]
-                    frame = subscription.take(now, self._position, status)
+                    frame = subscription.take(now, self._position, status, joined)
                     link.unacknowledged_since = now
                     due.append((link, subscription, frame))
         for _, subscription, frame in due:

@@ -3,7 +3,8 @@
 A status changes with events, and without them too: bytes are counted where nothing is recorded, and
 rates go down by themselves. So the statuses of services that have something going on are looked at
 a few times a second, those of all others when an event tells of them, and for a moment after: a
-rate is of full seconds, and shows after the second is over.
+rate is of full seconds, and shows after the second is over. A service that runs while somebody is
+at its own page is looked at as well: who waits in the kernel's backlog is in no event.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Statuses:
         forgotten.
         """
         kinds = {topic.name for topic in topics}
-        names = {topic.service for topic in topics if topic.name == "service" and topic.service}
+        own = {topic.service for topic in topics if topic.name == "service" and topic.service}
+        names = set(own)
         if "overview" in kinds:
             names |= {service.name for service in self._panel.supervisor.services()}
         for name in self._services.keys() - names:
@@ -74,7 +76,7 @@ class Statuses:
                 self._lively[name] = time.monotonic() + LIVELY_SECONDS
             elif not (lively and name in self._lively) and name in self._services:
                 continue
-            self._look_at(name)
+            self._look_at(name, by_itself=name in own)
         self._all = self._put_together() if "overview" in kinds else None
         numbers = {topic.connection for topic in topics if topic.name == "connection"}
         self._connections = {
@@ -94,7 +96,7 @@ class Statuses:
             return self._connections.get(topic.connection)
         return None
 
-    def _look_at(self, name: str) -> None:
+    def _look_at(self, name: str, *, by_itself: bool) -> None:
         try:
             service = self._panel.supervisor.get(name)
         except SocketdeckError:
@@ -102,7 +104,7 @@ class Statuses:
             return
         status = service.status()
         now = time.monotonic()
-        if _is_lively(service, status):
+        if _is_lively(service, status) or (by_itself and status.state == "running"):
             self._lively.setdefault(name, now)
         elif self._lively.get(name, now) <= now:
             self._lively.pop(name, None)

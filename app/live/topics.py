@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from app.filters import BadFilter, Filter, PeerSource, no_peers
 from app.store import BadQuery
 from app.store.events import EventQuery
 from socketdeck import Event
@@ -16,7 +17,14 @@ TEXT_MAXIMUM = 256
 
 
 class BadSubscription(Exception):
-    """What a client asks for makes no sense; says why in one sentence."""
+    """What a client asks for makes no sense; says why in one sentence.
+
+    Of a filter's text `place` says where it is wrong, as `position` and `length` in characters.
+    """
+
+    def __init__(self, detail: str, **place: int) -> None:
+        self.place = place
+        super().__init__(detail)
 
 
 class Topic(NamedTuple):
@@ -61,6 +69,9 @@ class Topic(NamedTuple):
             members["name"] = self.service
         elif self.name == "connection":
             members["id"] = self.connection
+        elif "filter" in (filters := json.loads(self.filters)):
+            # A client that has just asked for another filter may still get a frame of the last one.
+            members["filter"] = filters["filter"]
         return json.dumps(members, separators=(",", ":"))[1:-1]
 
     @property
@@ -72,12 +83,19 @@ class Topic(NamedTuple):
         return {"service": self.service, "connection": self.connection}
 
 
-def choose(topic: Topic, events: list[Event]) -> list[Event]:
+def choose(topic: Topic, events: list[Event], peers_of: PeerSource = no_peers) -> list[Event]:
     """The events of a topic; those that tell of lost ones are of every topic."""
     if topic.name == "overview":
         return events
-    query = _query_of(topic)
-    return [event for event in events if event.kind == "events.dropped" or query.matches(event)]
+    return _query_of(topic).choose_live(events, peers_of)
+
+
+def services_of(topic: Topic) -> frozenset[str]:
+    """The services whose events alone it is about; empty where that may be any."""
+    if topic.name == "overview":
+        return frozenset()
+    named = [needs.services for needs in _query_of(topic).needs() if needs.services]
+    return named[0] if named else frozenset()
 
 
 @functools.lru_cache(1024)
@@ -94,8 +112,10 @@ def read_after(asked: Mapping[str, Any]) -> int | None:
 def _filters(given: Any) -> str:
     if given is None:
         given = {}
+    if isinstance(given, str):
+        return _filter_text(given)
     if not isinstance(given, Mapping):
-        raise BadSubscription("a filter is an object: {service, connection, kind, q}")
+        raise BadSubscription("a filter is a text, or an object: {service, connection, kind, q}")
     extra = sorted(set(map(str, given)) - set(FILTERS))
     if extra:
         raise BadSubscription(f"there is no filter {extra[0]!r}; there are {', '.join(FILTERS)}")
@@ -115,6 +135,15 @@ def _filters(given: Any) -> str:
     except BadQuery as bad:
         raise BadSubscription(str(bad)) from None
     return json.dumps(found, sort_keys=True)
+
+
+def _filter_text(given: str) -> str:
+    try:
+        wanted = Filter.parse(given)
+    except BadFilter as bad:
+        raise BadSubscription(bad.detail, position=bad.position, length=bad.length) from None
+    # Tidied, so that whoever asks for the same gets the same frames.
+    return "{}" if wanted.is_empty else json.dumps({"filter": wanted.normal})
 
 
 def _text(value: Any, name: str) -> str:

@@ -24,12 +24,15 @@ from app.store.database import Database
 from app.store.definitions import Definitions, StoredDefinition, Wanted
 from app.store.errors import BadQuery, DataFolderBusy, RevisionMismatch, StoreError
 from app.store.events import EventPage
+from app.store.exceptions import ExceptionGroup, Exceptions
 from app.store.folder import DataFolder, find_panel, unusable
 from app.store.gathering import ViewSource, unknown_view
 from app.store.history import History, HistoryStatus
 from app.store.marks import Marks
 from app.store.migrations import upgrade
+from app.store.peers import PeerSource, unknown_peer
 from app.store.recovery import Recovery, recover
+from app.store.series import SeriesStore
 from app.store.sessions import SessionRecord, SessionRecords
 from app.store.writing import Bounds
 from socketdeck.journal import Journal
@@ -42,11 +45,14 @@ __all__ = [
     "DataFolderBusy",
     "Definitions",
     "EventPage",
+    "ExceptionGroup",
+    "Exceptions",
     "History",
     "HistoryStatus",
     "Marks",
     "Recovery",
     "RevisionMismatch",
+    "SeriesStore",
     "SessionRecord",
     "SessionRecords",
     "Store",
@@ -63,6 +69,8 @@ class Store:
 
     definitions: Definitions
     sessions: SessionRecords
+    exceptions: Exceptions
+    series: SeriesStore
     marks: Marks
     recovery: Recovery
 
@@ -73,6 +81,8 @@ class Store:
         self.recovery = recover(database)
         self.definitions = Definitions(database)
         self.sessions = SessionRecords(database)
+        self.series = SeriesStore(database)
+        self.exceptions = Exceptions(database)
         self.marks = Marks(database, self.recovery.first_seq, self.recovery.first_connection_id)
 
     @classmethod
@@ -96,13 +106,19 @@ class Store:
             undo.pop_all()
         return store
 
-    def record(self, journal: Journal, view: ViewSource = unknown_view) -> History:
+    def record(
+        self,
+        journal: Journal,
+        view: ViewSource = unknown_view,
+        peer: PeerSource = unknown_peer,
+    ) -> History:
         """Write down what the journal tells from now on; the caller closes what is returned.
 
         `journal` starts at `recovery.first_seq`, and nothing was emitted yet. `view(number)` gives
-        a connection, open or recently closed, as the API shows it (`Connection.as_json`).
+        a connection, open or recently closed, as the API shows it (`Connection.as_json`), and
+        `peer(number)` who is at its other end.
         """
-        return History(self._database, self.marks, journal, view, self._bounds)
+        return History(self._database, self.marks, journal, view, self._bounds, peer)
 
     def close(self, *, last_seq: int | None = None, last_connection_id: int | None = None) -> None:
         """End it, after every `History` was closed.

@@ -128,6 +128,7 @@ class _Batch:
         self.size = 0  # before compression
         self._first: Event | None = None
         self._last: Event | None = None
+        self._times: list[float] = []
         self._packed: list[bytes] = []
         self._services: set[str | None] = set()
         self._kinds: set[str] = set()
@@ -138,6 +139,7 @@ class _Batch:
         self.events += len(events)
         self.size += len(packed)
         self._packed.append(packed)
+        self._times += [event.time for event in events]
         self._services.update([event.service for event in events])
         self._kinds.update([event.kind for event in events])
         self._connections.update([event.connection for event in events])
@@ -155,8 +157,10 @@ class _Batch:
         return {
             "first_seq": self._first.seq,
             "last_seq": self._last.seq,
-            "first_time": self._first.time,
-            "last_time": self._last.time,
+            # Not of the first and the last event: those of a child come late, and a clock may be
+            # set back.
+            "first_time": min(self._times),
+            "last_time": max(self._times),
             "events": self.events,
             "size": len(data) + sum(map(len, index.values())) + ROW_OVERHEAD_BYTES,
             **index,

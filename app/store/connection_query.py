@@ -9,15 +9,15 @@ nor repeat what stayed in place while others came and went.
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import ColumnElement, UnaryExpression, not_, or_, tuple_
 
-from app.store.connection_rows import View, epoch, ip_digits, packed_ip
+from app.peers import IPV4_HIGH, IPV4_LOW, Peer
+from app.store.connection_rows import View, epoch
 from app.store.errors import BadQuery
 from app.store.tables import closed_connections
 from socketdeck.errors import FieldError
@@ -34,35 +34,12 @@ SORT_KEYS: Mapping[ConnectionState, tuple[str, ...]] = {
 """The keys that have a meaning for each state."""
 
 LIMIT_MAXIMUM = 500
-_IPV4 = ipaddress.IPv4Network("0.0.0.0/0")
 _NO_CURSOR = "is no cursor that a list gave"
-_IPV4_LOW, _IPV4_HIGH = (ip_digits(end) for end in (_IPV4[0], _IPV4[-1]))
 _SEARCHED = ("service", "peer", "local", "reason")
 _TEXT_KEYS = ("reason",)
 
 Position = tuple[float | str, int]
 """Where a connection stands in the order: its value of the sort key, then its id."""
-
-
-class Peer(NamedTuple):
-    """Which peers are asked for: the IP addresses from `low` to `high`, or exactly `text`.
-
-    IPv4 addresses stand among those of IPv6; `is_ipv6_alone` leaves them out of a range around.
-    """
-
-    low: str | None
-    high: str | None
-    text: str
-    is_ipv6_alone: bool = False
-
-    def matches(self, peer: str | None) -> bool:
-        """Whether a connection's peer is one of them."""
-        if self.low is None or self.high is None:
-            return peer == self.text
-        address = packed_ip(peer)
-        if address is None or (self.is_ipv6_alone and _IPV4_LOW <= address <= _IPV4_HIGH):
-            return False
-        return self.low <= address <= self.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +51,8 @@ class ConnectionQuery:
     peer: Peer | None
     reason: str | None
     q: str | None
+    opened_before: float | None
+    closed_after: float | None
     key: str
     descending: bool
     after: Position | None
@@ -88,6 +67,8 @@ class ConnectionQuery:
         peer: str | None = None,
         reason: str | None = None,
         q: str | None = None,
+        opened_before: float | None = None,
+        closed_after: float | None = None,
         sort: str = "-id",
         cursor: str | None = None,
         limit: int = 50,
@@ -95,7 +76,9 @@ class ConnectionQuery:
         """Read the parameters of `GET /connections`; `BadQuery` names every one that is wrong.
 
         `peer` is an IP address, a CIDR, `HOST:PORT`, or a Unix path or `@name`; `q` is looked for
-        in service, peer, local address and reason, whatever its case.
+        in service, peer, local address and reason, whatever its case. `opened_before` and
+        `closed_after`, in seconds since the epoch, choose those that were open at any time between;
+        what is still open closes after any time.
         """
         errors: list[FieldError] = []
         if state not in get_args(ConnectionState):
@@ -112,7 +95,7 @@ class ConnectionQuery:
         if not 1 <= limit <= LIMIT_MAXIMUM:
             errors.append(FieldError("/limit", f"{limit} is not from 1 to {LIMIT_MAXIMUM}"))
         try:
-            peers = None if peer is None else _peer(peer)
+            peers = None if peer is None else Peer.parse(peer)
         except ValueError as error:
             errors.append(FieldError("/peer", str(error)))
         try:
@@ -127,6 +110,8 @@ class ConnectionQuery:
             peer=peers,
             reason=reason,
             q=q.lower() if q else None,
+            opened_before=opened_before,
+            closed_after=closed_after,
             key=key,
             descending=sort.startswith("-"),
             after=after,
@@ -143,6 +128,12 @@ class ConnectionQuery:
             return False
         if self.peer is not None and not self.peer.matches(view["peer"]):
             return False
+        if self.opened_before is not None and epoch(view["opened_at"]) >= self.opened_before:
+            return False
+        if self.closed_after is not None:
+            closed_at = view["closed_at"]
+            if closed_at is not None and epoch(closed_at) <= self.closed_after:
+                return False
         if self.q is None:
             return True
         texts = (view["service"], view["peer"], view["local"], view["close_reason"])
@@ -157,7 +148,8 @@ class ConnectionQuery:
         if key in ("opened_at", "closed_at", "last_activity"):
             value = epoch(view[key])
         elif key == "rtt":
-            value = view["kernel"]["rtt"] if view.get("kernel") else None
+            kernel = view.get("kernel")
+            value = kernel["rtt"] if kernel else None
         elif key.endswith(("_in", "_out")):
             value = view[key.partition("_")[0]][key.partition("_")[2]]
         else:
@@ -188,10 +180,14 @@ class ConnectionQuery:
             found.append(columns.service == self.service)
         if self.reason is not None:
             found.append(columns.reason == self.reason)
+        if self.opened_before is not None:
+            found.append(columns.opened_at < self.opened_before)
+        if self.closed_after is not None:
+            found.append(columns.closed_at > self.closed_after)
         if self.peer is not None and self.peer.low is not None:
             found.append(columns.peer_ip.between(self.peer.low, self.peer.high))
             if self.peer.is_ipv6_alone:
-                found.append(not_(columns.peer_ip.between(_IPV4_LOW, _IPV4_HIGH)))
+                found.append(not_(columns.peer_ip.between(IPV4_LOW, IPV4_HIGH)))
         elif self.peer is not None:
             found.append(columns.peer == self.peer.text)
         if self.q is not None:
@@ -215,21 +211,6 @@ class ConnectionQuery:
         names = ("id",) if self.key == "id" else (self.key, "id")
         columns = [closed_connections.c[name] for name in names]
         return [column.desc() if self.descending else column.asc() for column in columns]
-
-
-def _peer(text: str) -> Peer:
-    if text.startswith(("/", "@")):
-        return Peer(None, None, text)
-    try:
-        network = ipaddress.ip_network(text.strip("[]"), strict=False)
-    except ValueError:
-        if packed_ip(text) is None:
-            raise ValueError(
-                f"{text!r} is no peer; write an IP address, a CIDR, HOST:PORT, a path or @name"
-            ) from None
-        return Peer(None, None, text)
-    low, high = ip_digits(network[0]), ip_digits(network[-1])
-    return Peer(low, high, text, is_ipv6_alone=low < _IPV4_LOW and high > _IPV4_HIGH)
 
 
 def _decode_cursor(cursor: str, sort: str) -> Position:

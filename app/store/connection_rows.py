@@ -6,12 +6,11 @@ column for each key to sort or to filter by, and the whole view beside them.
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from app.peers import packed_ip
 from app.store.batches import pack, unpack
 from socketdeck.event import Event
 from socketdeck.status import moment_text
@@ -19,38 +18,11 @@ from socketdeck.status import moment_text
 View = Mapping[str, Any]
 
 ROW_OVERHEAD_BYTES = 200
-HOSTS_CACHED = 4_096
 
 
 def epoch(text: str) -> float:
     """A time of a view in seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()
-
-
-def packed_ip(peer: str | None) -> str | None:
-    """The IP address of a peer (`HOST:PORT`, `[HOST]:PORT`) as 32 hexadecimal digits.
-
-    IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2), so that all sort in one order. `None` for what has
-    no IP address.
-    """
-    if not peer or peer[0] in "/@":
-        return None
-    return _host_digits(peer[1:].partition("]")[0] if peer[0] == "[" else peer.rpartition(":")[0])
-
-
-@functools.lru_cache(HOSTS_CACHED)
-def _host_digits(host: str) -> str | None:
-    try:
-        return ip_digits(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        return None
-
-
-def ip_digits(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-    """An address as 32 hexadecimal digits."""
-    if address.version == 4:
-        return f"{'0' * 20}ffff{int(address):08x}"
-    return f"{int(address):032x}"
 
 
 def closed_row(view: View, first_seq: int, last_seq: int) -> dict[str, Any]:
@@ -117,6 +89,7 @@ def view_of_events(opened: Event | None, closed: Event | None) -> dict[str, Any]
         "kernel": None,
         "pid": None,
         "thread": None,
+        "waited": None,
         "generation": 0,
         "faults": [],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -36,12 +36,14 @@ def list_connections(
     if query.state != "open":
         stored, total = _stored(database, query, found)
         found.update((int(view["id"]), view) for view in stored)
-    placed = [(query.position(view), view) for view in found.values()]
-    coming = [place for place in placed if query.is_ahead(place[0])]
-    coming.sort(key=lambda place: place[0], reverse=query.descending)
+    views = list(found.values())
+    # Sorted are numbers: a pair for each of thousands would have the collector go through them.
+    positions = [query.position(view) for view in views]
+    coming = [place for place, position in enumerate(positions) if query.is_ahead(position)]
+    coming.sort(key=positions.__getitem__, reverse=query.descending)
     page = coming[: query.limit]
-    following = query.cursor(page[-1][0]) if len(coming) > query.limit else None
-    return ConnectionPage([dict(view) for _, view in page], following, total)
+    following = query.cursor(positions[page[-1]]) if len(coming) > query.limit else None
+    return ConnectionPage([dict(views[place]) for place in page], following, total)
 
 
 def find_closed(database: Database, number: int) -> tuple[dict[str, Any], int, int] | None:
@@ -53,6 +55,19 @@ def find_closed(database: Database, number: int) -> tuple[dict[str, Any], int, i
     with telling("connections cannot be read"), database.reading.connect() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else (stored_view(row.view), row.first_seq, row.last_seq)
+
+
+def find_peers(database: Database, numbers: Collection[int]) -> dict[int, str | None]:
+    """The peers of those of the connections that are closed and kept."""
+    columns = closed_connections.c
+    wanted = [number for number in numbers if 0 < number <= LARGEST_ID]
+    found: dict[int, str | None] = {}
+    with telling("connections cannot be read"), database.reading.connect() as connection:
+        for start in range(0, len(wanted), ROWS_A_STATEMENT):
+            some = wanted[start : start + ROWS_A_STATEMENT]
+            query = select(columns.id, columns.peer).where(columns.id.in_(some))
+            found.update((row.id, row.peer) for row in connection.execute(query))
+    return found
 
 
 def _stored(

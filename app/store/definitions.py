@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, select
 from app.store.database import Database, telling
 from app.store.errors import RevisionMismatch
 from app.store.marks import read_marks, write_marks
+from app.store.series import forget_series
 from app.store.tables import services
 
 Wanted = Literal["running", "stopped"]
@@ -80,12 +81,13 @@ class Definitions:
             connection.execute(statement)
 
     def delete(self, name: str) -> bool:
-        """Forget one; whether there was one."""
+        """Forget one, with what was kept of its past; whether there was one."""
         with (
             telling(f"the definition of {name} was not deleted"),
             self._database.durable.begin() as connection,
         ):
             gone = connection.execute(services.delete().where(services.c.name == name))
+            forget_series(connection, name)
         return gone.rowcount > 0
 
     def seed(self, definitions: Iterable[Mapping[str, Any]]) -> bool:

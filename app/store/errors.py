@@ -19,6 +19,18 @@ class RevisionMismatch(Exception):
     """A definition was changed meanwhile: it has another revision than the one expected."""
 
 
+class PlacedError(FieldError):
+    """A bad field that says where in its text it is wrong, in characters."""
+
+    position: int
+    length: int
+
+    def __new__(cls, pointer: str, detail: str, position: int, length: int) -> PlacedError:
+        error = super().__new__(cls, pointer, detail)
+        error.position, error.length = position, length
+        return error
+
+
 class BadQuery(Exception):
     """Query parameters that make no sense; `errors` has all of them, by `/NAME`."""
 

@@ -76,6 +76,12 @@ def find_panel(path: Path) -> str | None:
         os.close(lock)
 
 
+def panel_url(path: Path) -> str | None:
+    """Where the panel is served that runs on a data folder; `None` where none does."""
+    running = find_panel(path)
+    return None if running is None else running.partition(" at ")[2] or None
+
+
 def unusable(which: str, path: Path, error: OSError) -> StoreError:
     """What to raise where the `which` folder, which has a setting of that name, gave this error."""
     reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror

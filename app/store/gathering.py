@@ -17,6 +17,7 @@ from typing import Any
 from app.store.batches import BatchPacker
 from app.store.breather import Breather
 from app.store.connection_rows import closed_row, open_row, view_of_events
+from app.store.folding import ErrorFolds
 from socketdeck.errors import UnknownConnection
 from socketdeck.event import Event
 
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 ViewSource = Callable[[int], Mapping[str, Any] | None]
 """Gives a connection's view, open or recently closed, as the API shows it; `None` or
 `UnknownConnection` where it is not known. Called on the history's thread."""
+
+Recent = Callable[[int, int], Sequence[Event]]
+"""Gives the events above a `seq`, oldest first, of them the last so many; `Journal.recent` does."""
 
 
 def unknown_view(_number: int) -> None:
@@ -52,6 +56,7 @@ class Gathered:
     ended: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     """Of the closed ones those that may have been written as closed before."""
+    errors: ErrorFolds = field(default_factory=ErrorFolds)
 
     def __bool__(self) -> bool:
         return self.events > 0
@@ -79,6 +84,8 @@ class Gatherer:
         self._notes: dict[str, Callable[[Event], None]] = {
             "connection.opened": self._opened,
             "connection.closed": self._closed,
+            "connection.error": self._raised,
+            "service.deleted": self._deleted,
             "events.dropped": self._dropped,
         }
         self.gathered = Gathered()
@@ -97,11 +104,16 @@ class Gatherer:
             note = self._notes.get(event.kind)
             if note is not None:
                 note(event)
+        self.gathered.errors.look_back(events, self._view)
 
     def open_rows(self) -> list[dict[str, Any]]:
         """The rows of those that were opened since the last write and are open still."""
         self._settle_missed()
         return [self._row(number, opened, None) for number, opened in self.gathered.opened.items()]
+
+    def look_further(self, recent: Recent) -> None:
+        """Have `recent` tell what came in before errors, where the events taken in do not."""
+        self.gathered.errors.look_further(recent, self._breather)
 
     def written(self) -> None:
         """What was gathered is on the disk."""
@@ -140,6 +152,15 @@ class Gatherer:
         row = self._row(number, opened, event)
         with self._lock:
             self.gathered.closed[number] = row
+
+    def _raised(self, event: Event) -> None:
+        self._breather.breathe()
+        opened = None if event.connection is None else self._open.get(event.connection)
+        self.gathered.errors.add(event, opened)
+
+    def _deleted(self, event: Event) -> None:
+        if event.service is not None:
+            self.gathered.errors.forget_service(event.service)
 
     def _dropped(self, event: Event) -> None:
         self._missed = True

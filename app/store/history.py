@@ -22,7 +22,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.store.connection_query import ConnectionQuery
@@ -30,9 +30,17 @@ from app.store.connection_rows import View, stored_view
 from app.store.connections import ConnectionPage, find_closed, list_connections
 from app.store.database import Database
 from app.store.errors import StoreError
-from app.store.events import EventPage, EventQuery, oldest_kept, read_events
+from app.store.events import (
+    SEQ_MAXIMUM,
+    EventPage,
+    EventQuery,
+    last_seq_until,
+    oldest_kept,
+    read_events,
+)
 from app.store.gathering import Gatherer, ViewSource, unknown_view
 from app.store.marks import Marks
+from app.store.peers import PeerBook, PeerSource, unknown_peer
 from app.store.writing import Bounds, HistoryWriter
 from socketdeck.journal import Journal
 
@@ -47,6 +55,9 @@ WRITE_AT_EVENTS = 4_000
 
 RETRY_SECONDS = (1.0, 30.0)
 CLOSE_SECONDS = 10.0
+
+MESSAGES_BYTES = 2 << 20
+"""Of payloads in one page of messages: a browser asks for the next one as somebody scrolls."""
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +88,14 @@ class History:
         journal: Journal,
         view: ViewSource = unknown_view,
         bounds: Bounds | None = None,
+        peer: PeerSource = unknown_peer,
     ) -> None:
         self._database = database
         self._marks = marks
         self._journal = journal
         self._gatherer = Gatherer(view)
+        self.peers_of = PeerBook(database, peer, self._gatherer.closed_rows)
+        """Tells the peers of connections, as filters ask for them."""
         self._writer = HistoryWriter(database, bounds or Bounds())
         self._written_seq = journal.last_seq
         self._last_write = float("-inf")  # monotonic
@@ -134,13 +148,16 @@ class History:
         connection: int | None = None,
         kind: str | Collection[str] | None = None,
         q: str | None = None,
+        filter: str | None = None,
+        at: float | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> EventPage:
         """Events, newest first; with `after`, those above that `seq`, oldest first.
 
         `kind` is one kind or several; `q` is looked for in kind, service, texts and payloads,
-        whatever its case. `cursor` is what the page before gave. A page may hold fewer than
+        whatever its case; `filter` is one of `app.filters`. With `at`, seconds since the epoch,
+        those up to that time. `cursor` is what the page before gave. A page may hold fewer than
         `limit`, even none, and still have a next one: the work of one call is bounded
         (`app.store.events`). Where `after` is older than what is kept, an `events.dropped` stands
         first.
@@ -152,26 +169,50 @@ class History:
             connection=connection,
             kind=kind,
             q=q,
+            filter=filter,
             cursor=cursor,
             limit=limit,
         )
+        if at is not None:
+            until = last_seq_until(self._database, self._journal, at)
+            query = replace(query, before=min(query.before, until + 1))
         total = self._writer.events.entries + len(self._journal.recent(after=self._written_seq))
-        return read_events(self._database, self._journal, query, total=total)
+        return read_events(
+            self._database, self._journal, query, peers_of=self.peers_of, total=total
+        )
 
-    def messages(self, connection: int, *, cursor: str | None = None, limit: int = 50) -> EventPage:
-        """The captured data of one connection, its `connection.data` events, oldest first."""
+    def messages(
+        self,
+        connection: int,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> EventPage:
+        """The captured data of one connection, its `connection.data` events, oldest first.
+
+        Those above `after`, from the first one on. With `before`, the last ones below it: a page
+        is in the same order, and the next one holds what came before it. A page of large messages
+        ends at `MESSAGES_BYTES`.
+        """
         first, last = self._gatherer.first_seq(connection), None
         if first is None and (closed := find_closed(self._database, connection)):
             _, first, last = closed
+        start = max((first or 1) - 1, after or 0)
+        end = SEQ_MAXIMUM if last is None else last + 1
         query = EventQuery.parse(
-            after=(first or 1) - 1,
-            before=None if last is None else last + 1,
+            after=start if before is None else None,
+            before=end if before is None else min(end, before),
             connection=connection,
             kind="connection.data",
             cursor=cursor,
             limit=limit,
         )
-        return read_events(self._database, self._journal, query, tell_trimmed=False)
+        if before is not None:
+            query = replace(query, after=start)  # a bound; the walk still begins at the end
+        page = read_events(self._database, self._journal, query, tell_trimmed=False)
+        return _bounded(page) if before is None else _turned(_bounded(page))
 
     def connections(
         self, query: ConnectionQuery, open_views: Iterable[View] = ()
@@ -239,6 +280,7 @@ class History:
         gathered = self._gatherer.gathered
         last = gathered.last_seq
         self._marks.reserve(seq=self._journal.last_seq, connection_id=self._gatherer.highest)
+        self._gatherer.look_further(self._journal.recent)
         self._writer.write(gathered, self._gatherer.open_rows())
         self._gatherer.written()
         self._last_write = time.monotonic()
@@ -254,3 +296,17 @@ class History:
         if self._failing is None:
             log.error("%s; it is tried again", error)
         self._failing = str(error)
+
+
+def _bounded(page: EventPage) -> EventPage:
+    """A page of messages up to the one that makes it too large, which is there still."""
+    held = 0
+    for place, event in enumerate(page.items[:-1]):
+        held += len(event.data.get("data") or b"")
+        if held >= MESSAGES_BYTES:
+            return page._replace(items=page.items[: place + 1], next_cursor=str(event.seq))
+    return page
+
+
+def _turned(page: EventPage) -> EventPage:
+    return page._replace(items=page.items[::-1])

@@ -27,7 +27,13 @@ from app.store.marks import (
     read_marks,
     write_marks,
 )
-from app.store.tables import closed_connections, event_batches, open_connections
+from app.store.tables import (
+    closed_connections,
+    event_batches,
+    exceptions,
+    open_connections,
+    services,
+)
 from socketdeck.event import Event, dropped_event
 
 REASON = "panel_restarted"
@@ -55,6 +61,8 @@ def recover(database: Database) -> Recovery:
         last_seq, last_time = _last_event(connection)
         next_seq = max(marks.get(EVENT, 1), last_seq + 1)
         next_id = max(marks.get(CONNECTION, 1), _last_connection(connection) + 1)
+        if unclean:
+            _forget_exceptions_of_deleted(connection)
         events: list[Event] = []
         if unclean and next_seq > last_seq + 1:
             events.append(dropped_event(None, last_seq + 1, next_seq - 1, "panel"))
@@ -82,6 +90,12 @@ def _last_connection(connection: Connection) -> int:
         for table in (closed_connections, open_connections)
     )
     return max((number or 0 for number in highest), default=0)
+
+
+def _forget_exceptions_of_deleted(connection: Connection) -> None:
+    """A panel may have been killed between the end of a service and that of what it raised."""
+    known = select(services.c.name)
+    connection.execute(exceptions.delete().where(exceptions.c.service.not_in(known)))
 
 
 def _end_open_ones(

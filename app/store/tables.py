@@ -53,7 +53,7 @@ event_batches = Table(
     metadata,
     Column("first_seq", Number, primary_key=True, autoincrement=False),
     Column("last_seq", Number, nullable=False),
-    Column("first_time", Float, nullable=False),
+    Column("first_time", Float, nullable=False),  # the least, and the greatest
     Column("last_time", Float, nullable=False),
     Column("events", Integer, nullable=False),
     Column("size", Integer, nullable=False),  # bytes on disk, about
@@ -95,4 +95,51 @@ open_connections = Table(
     Column("id", Number, primary_key=True, autoincrement=False),
     Column("first_seq", Number, nullable=False),
     Column("view", LargeBinary, nullable=False),
+)
+
+panel_runs = Table(
+    "panel_runs",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("began", Float, nullable=False),
+    Column("ended", Float, nullable=False),  # when it was last known to run
+    Column("restarted", Integer, nullable=False),  # 0: it had only been asleep, or is the first
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("since", Float, nullable=False),  # when the service first did anything
+)
+
+series_blocks = Table(
+    "series_blocks",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("step", Integer, primary_key=True),  # seconds
+    Column("first", Number, primary_key=True),  # the second at which the block begins
+    Column("run", Number, primary_key=True),  # of the panel: blocks of two runs may overlap
+    Column("last", Number, nullable=False),  # the second at which its last sample begins
+    Column("data", LargeBinary, nullable=False),
+    Index("series_blocks_last", "step", "last"),
+)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", Text, primary_key=True),  # what is the same for all that are one
+    Column("service", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("message", Text, nullable=False),  # the newest one's, as is the traceback
+    Column("traceback", Text),
+    Column("count", Number, nullable=False),
+    Column("first_seen", Float, nullable=False),
+    Column("last_seen", Float, nullable=False),
+    Column("last_bytes", LargeBinary),
+    Column("last_bytes_note", Text),
+    Column("connections", Text, nullable=False),  # JSON: [id, peer] of the newest, newest first
+    Column("steps", Text, nullable=False),  # JSON: [half-hour since the epoch, count], rising
+    Index("exceptions_service", "service"),
+    Index("exceptions_last_seen", "last_seen"),
 )

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, func, select
 
 from app.store.database import WAL_BYTES, Database, delete_rows, insert_rows, telling
+from app.store.exception_rows import write_errors
 from app.store.gathering import Gathered
 from app.store.tables import closed_connections, event_batches, open_connections
 
@@ -70,6 +71,8 @@ class HistoryWriter:
                 insert_rows(connection, closed_connections, closed)
                 delete_rows(connection, open_connections.c.id, gathered.ended)
                 insert_rows(connection, open_connections, opened)
+                if gathered.errors:
+                    write_errors(connection, gathered.errors)
                 events = _grown(self.events, gathered.events, batches)
                 kept = _grown(self.closed, len(closed), closed)
                 self._trim_events(events, len(batches))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from benchmarks.measure import Line
 from benchmarks.plan import Plan
 from benchmarks.scenarios import (
+    auto,
+    clients,
     datagrams,
     echo,
     forking,
@@ -16,6 +18,7 @@ from benchmarks.scenarios import (
     journal,
     killing,
     live,
+    page,
     peers,
     pinned,
     pool,
@@ -41,6 +44,9 @@ SCENARIOS = (
     Scenario("journal", "events offered by four threads, one reader", journal.run),
     Scenario("history", "p99 of 20,000 echoes a second over the same without", history.run),
     Scenario("live", "from the socket to the page, 1,000 events a second", live.run),
+    Scenario("auto", "back to full detail on a hot service, once somebody looks", auto.run),
+    Scenario("clients", "200 live clients on one service, 1,000 events a second", clients.run),
+    Scenario("page", "a browser beside 10,000 connections and 5,000 events a second", page.run),
     Scenario("killing", "ending connections from outside", killing.run),
     Scenario("peers", "requests a second over stock threading's, each alone", peers.run),
 )

@@ -42,7 +42,9 @@ class PoolMixIn(_Server):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._requests: queue.SimpleQueue[tuple[Any, Any] | None] = queue.SimpleQueue()
         self._pool: list[threading.Thread] = []  # the serving thread's alone, until it has ended
-        self._free = 0  # taken by the serving thread, given by the pool's; see hot/counts.py
+        # Both are changed by the serving thread and by the pool's; see hot/counts.py.
+        self._free = 0
+        self._unfinished = 0  # requests that were taken and are not done with
         super().__init__(*arguments, **options)
 
     @property
@@ -50,11 +52,17 @@ class PoolMixIn(_Server):
         """Requests in the queue."""
         return self._requests.qsize()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request that comes now has to wait: every thread is at one, or about to be."""
+        return self._unfinished >= self.pool_size
+
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._free > 0:
             self._free -= 1
         elif len(self._pool) < self.pool_size:
             self._start_thread()
+        self._unfinished += 1
         self._requests.put((request, client_address))
         if self._requests.qsize() >= self.pool_size * QUEUE_FACTOR:
             self.pause_accepting()
@@ -71,6 +79,7 @@ class PoolMixIn(_Server):
         requests = self._requests
         while (item := requests.get()) is not None:
             self.process_request_thread(*item)
+            self._unfinished -= 1
             self._resume_if_there_is_room()
             if not requests.qsize():
                 self._free += 1

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol
 
-from socketdeck import crowd
-from socketdeck.errors import UnknownConnection, Unsupported
+from socketdeck import crowd, kernel
+from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
 from socketdeck.event import Origin
 from socketdeck.hot import Counts
 from socketdeck.journal import Journal
@@ -30,7 +30,8 @@ from socketdeck.peer import peer_text
 from socketdeck.tally import Tally
 
 if TYPE_CHECKING:
-    from socketdeck.status import ConnectionView
+    from socketdeck.stack import Standing
+    from socketdeck.status import ConnectionView, StackView
 
 CLOSED_KEPT = 10_000
 
@@ -47,8 +48,20 @@ class Control(Protocol):
     def detached(self, connection: Connection, descriptor: int) -> None:
         """Its handler took the descriptor out of the socket."""
 
+    def leaving(self, connection: Connection, found: Any) -> None:
+        """The socket `found` of it is about to be closed, or taken apart, unlooked at."""
+
+    def recount(self, connection: Connection) -> None:
+        """Take over what the kernel has counted of it, where that is who counts."""
+
     def kernel(self, connection: Connection) -> dict[str, Any] | None:
         """What the kernel says of it now, where it can be asked: the fields of `status.Kernel`."""
+
+    def stack(self, connection: Connection) -> Standing:
+        """Where its handler is now; `Unreachable` where it cannot be asked."""
+
+    def send(self, connection: Connection, data: bytes) -> int:
+        """Send to its peer, once and without waiting; how many bytes. Errors: `Connection.send`."""
 
 
 class Connection(Counts):
@@ -56,6 +69,7 @@ class Connection(Counts):
 
     __slots__ = (
         "__weakref__",
+        "by_kernel",
         "client_address",
         "close_reason",
         "closed_at",
@@ -81,6 +95,9 @@ class Connection(Counts):
         "tally",
         "thread",
         "transport",
+        "twins",
+        "waited",
+        "waits",
         "wish",
         "worker_key",
     )
@@ -108,18 +125,22 @@ class Connection(Counts):
         self.table = table
         self.tally = tally
         self.recorded = True  # whether the journal is told of it: not at level `off`
-        self.settled = (0, 0, 0, 0)
+        self.settled = (0, 0, 0, 0, 0)
         self.opened_at = self.last_activity = time.time()
         self.closed_at: float | None = None
         self.close_reason: str | None = None
         self.wish: str | None = None  # why we ended it, where we did
         self.reset = self.io_failed = False
         self.error: dict[str, Any] | None = None  # the fields of `status.Failure`
+        self.by_kernel = False  # whether it was ever the kernel alone that counted its bytes
+        self.twins: tuple[Callable[[], Any], ...] = ()  # weak references to dups of its socket
         self.handles = 1  # sockets that share it: the accepted one and its dups
         self.socket: Callable[[], Any] | None = None  # a weak reference
         self.elsewhere: Any = None  # a handle that its handler made: see `tap.whereabouts`
         self.thread: str | None = None
         self.handling_since: float | None = None
+        self.waits = False  # whether a pool has no thread free for it yet
+        self.waited: float | None = None  # how long it did, in seconds
         self.pid: int | None = None
         self.local: str | None = None
         self.peer_credentials: tuple[int, int, int] | None = None  # pid, uid, gid
@@ -139,10 +160,26 @@ class Connection(Counts):
     def is_open(self) -> bool:
         return self.closed_at is None
 
+    @property
+    def rtt(self) -> float | None:
+        """Its round trip time in seconds, where the kernel can be asked."""
+        if not self.is_open or self.transport != "tcp" or self.control is None:
+            return None
+        if self.worker_key is not None:  # its socket is in another process
+            figures = self.control.kernel(self)
+            return None if figures is None else figures["rtt"]
+        found = self.open_socket()
+        return None if found is None else kernel.round_trip(found)
+
     def open_socket(self) -> Any:
         """Its socket in this process, `None` where that is gone, or was taken apart."""
         reference = self.socket
         return reference() if reference is not None else None
+
+    def sockets(self) -> list[Any]:
+        """All of its sockets in this process that are left: the one accepted, and dups of it."""
+        references = (self.socket, *self.twins) if self.socket is not None else self.twins
+        return [found for reference in references if (found := reference()) is not None]
 
     def settle(self, now: float) -> None:
         """Account to the service for what was counted since the last time."""
@@ -153,7 +190,13 @@ class Connection(Counts):
     def _settle(self, now: float) -> None:
         """The same, under the tally's lock."""
         self.changed = False
-        seen = (self.bytes_in, self.bytes_out, self.messages_in, self.messages_out)
+        seen = (
+            self.bytes_in,
+            self.bytes_out,
+            self.messages_in,
+            self.messages_out,
+            self.unseen,
+        )
         before = self.settled
         if seen != before:
             self.settled = seen
@@ -162,11 +205,12 @@ class Connection(Counts):
             self.tally.account(self, more, now)
 
     def add_counted(self, more: list[int], now: float) -> None:
-        """What a child process counted of it: bytes in and out, messages in and out."""
+        """What a child process counted of it; as `Tally.account` takes it."""
         self.bytes_in += more[0]
         self.bytes_out += more[1]
         self.messages_in += more[2]
         self.messages_out += more[3]
+        self.unseen += more[4]
         self.settle(now)
 
     def count_in(self, length: int) -> None:
@@ -216,6 +260,31 @@ class Connection(Counts):
         if self.control is not None:
             self.control.close(self, how)
 
+    def stack(self) -> StackView:
+        """Where its handler is at this moment: its Python stack.
+
+        Blocks, for 2 s at most, where a child process is asked. `Unreachable` where it cannot be
+        told.
+        """
+        from socketdeck.status import stack_view
+
+        return stack_view(self)
+
+    def send(self, data: bytes) -> int:
+        """Send to its peer, beside what its handler sends; how many bytes the kernel took.
+
+        That may be fewer than there are; a datagram goes whole. `injection` says when it can be
+        done. Blocks, for 2 s at most, where a child process is asked. `IllegalTransition` where it
+        is closed, `Unreachable` where nothing can be sent now, and why; `Unsupported` where there
+        is nothing to send by a stream.
+        """
+        if not data and not self.is_flow:
+            raise Unsupported("there is nothing to be sent")
+        control = self.control
+        if not self.is_open or control is None:
+            raise IllegalTransition(f"connection {self.id} is closed")
+        return control.send(self, data)
+
     def view(self) -> ConnectionView:
         """As the contract shows it, at this moment."""
         from socketdeck.status import connection_view
@@ -231,13 +300,25 @@ class Connection(Counts):
         return connection_as_json(self, ask_kernel=ask_kernel)
 
     def _settle_open(self) -> None:
-        if self.changed and self.is_open:
+        if not self.is_open:
+            return
+        if self.by_kernel and self.control is not None:
+            self.control.recount(self)
+        if self.changed:
             self.settle(time.time())
 
 
 def opening_of(connection: Connection) -> dict[str, Any]:
     """What the event `connection.opened` says."""
-    return {"peer": connection.peer, "local": connection.local}
+    opening: dict[str, Any] = {"peer": connection.peer, "local": connection.local}
+    if connection.waits:
+        opening["waiting"] = True
+    return opening
+
+
+def serving_of(connection: Connection) -> dict[str, Any]:
+    """What the event `connection.served` says: of one that waited, and has its thread now."""
+    return {"waited": connection.waited, "thread": connection.thread, "pid": connection.pid}
 
 
 class ConnectionTable:
@@ -271,8 +352,8 @@ class ConnectionTable:
             tally.bucket(connection.opened_at)[1] += 1
         self._open[connection.id] = connection
         crowd.mind(len(self._open))
-        if is_first and connection.is_flow:
-            tally.expect_idle_flows()
+        if is_first:
+            tally.first_opened()
 
     def closed(self, connection: Connection, reason: str | None = None) -> None:
         """Note the end of a connection and say so, once; nothing where it is known."""
@@ -298,7 +379,9 @@ class ConnectionTable:
             connection.close_reason = reason or connection.reason()
             reason = connection.close_reason
             tally.closed[reason] = tally.closed.get(reason, 0) + 1
+            tally.stir()
         connection.socket = connection.elsewhere = None  # kept for a while, but not all of it
+        connection.twins = ()
         with self._lock:
             self._closed[connection.id] = connection
             while len(self._closed) > CLOSED_KEPT:

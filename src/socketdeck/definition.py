@@ -22,7 +22,7 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 SECONDS_MAXIMUM = 86_400.0 * 365
 
 Concurrency = Literal["sync", "threading", "forking", "pool"]
-CaptureLevel = Literal["off", "counters", "events", "payload"]
+CaptureLevel = Literal["off", "counters", "events", "payload", "auto"]
 Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAXIMUM, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=4096)]
 
@@ -80,7 +80,11 @@ class Access(Part):
 class Capture(Part):
     """How closely the service is watched."""
 
-    level: CaptureLevel = Field("payload", description="off, counters, events or payload")
+    level: CaptureLevel = Field(
+        "auto",
+        description="off, counters, events or payload; auto: payload while the service is quiet "
+        "or looked at, counters while it is hot",
+    )
     bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
         256, description="how many bytes of each message are kept at level payload; 0: all"
     )
@@ -212,9 +216,6 @@ def _unbuilt(given: Mapping[str, Any]) -> list[FieldError]:
             for name in _NOT_BUILT_LIMITS
             if limits.get(name) is not None
         ]
-    capture = given.get("capture")
-    if isinstance(capture, Mapping) and capture.get("level") == "auto":
-        errors.append(FieldError("/capture/level", "level auto is not built yet; choose another"))
     return errors
 
 

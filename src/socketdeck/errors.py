@@ -80,3 +80,7 @@ class StopIncomplete(SocketdeckError):
 
 class Unsupported(SocketdeckError):
     """Something that this service, transport or machine cannot do."""
+
+
+class Unreachable(SocketdeckError):
+    """A connection that cannot be looked into, or sent to, as it stands now; nothing happened."""

@@ -159,10 +159,13 @@ class Journal:
             self.flush()
             self._publish(drafts)
 
-    def publish_loss(self, count: int | None, source: str) -> None:
-        """Say that `count` events of a source were lost; `None` where nobody can know how many."""
+    def publish_loss(self, count: int | None, source: str, service: str | None = None) -> None:
+        """Say that `count` events of a source were lost; `None` where nobody can know how many.
+
+        `service` where they were all of one.
+        """
         with self._draining:
-            self._tell_loss(count, source)
+            self._tell_loss(count, source, service)
 
     def flush(self) -> None:
         """Drain on the caller's thread all that was recorded before the call."""
@@ -236,10 +239,10 @@ class Journal:
             self.dropped += lost
             self._tell_loss(lost, self.source)
 
-    def _tell_loss(self, count: int | None, source: str) -> None:
+    def _tell_loss(self, count: int | None, source: str, service: str | None = None) -> None:
         first = self._next_seq
         self._next_seq += 1 if count is None else count
-        event = dropped_event(count, first, self._next_seq - 1, source)
+        event = dropped_event(count, first, self._next_seq - 1, source)._replace(service=service)
         self._hand_out([event], weight_of(event.data))
 
     def _take_in(self, records: list[Record]) -> None:

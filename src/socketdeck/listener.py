@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
 
 from socketdeck.address import Address, Holders
+from socketdeck.backlog import Backlog, backlog_of
 
 
 class Listener:
@@ -38,18 +38,9 @@ class Listener:
                 os.unlink(self.address.path)
         self._file = None
 
-    def waiting(self) -> int | None:
-        """Connections in the kernel's queue, not accepted yet; `None` where it cannot be asked.
-
-        Of a listening TCP socket TCP_INFO tells it in `tcpi_unacked` (tcp_diag.c).
-        """
-        if self.address.transport != "tcp" or not hasattr(socket, "TCP_INFO"):
-            return None
-        try:
-            raw = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
-        except OSError:
-            return None
-        return int(struct.unpack_from("=I", raw, 24)[0])
+    def waiting(self) -> Backlog | None:
+        """Who is in the kernel's queue, not accepted yet; `None` where it cannot be asked."""
+        return backlog_of(self.socket) if self.address.is_stream else None
 
     def duplicate(self) -> socket.socket:
         """Another handle on the same listening socket, for a server to own and close."""

@@ -15,6 +15,7 @@ import socketserver
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -68,6 +69,7 @@ class ManagedMixIn(socketserver.BaseServer):
     def look_through(self, watch: Watch) -> None:
         """Let `watch` see all that this server's socket does from now on."""
         self.watch = watch
+        watch.listening = weakref.ref(self.socket)  # type: ignore[attr-defined]
         tap_listener(self.socket, watch)  # type: ignore[attr-defined]
 
     # -- serving ------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ class ManagedMixIn(socketserver.BaseServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         connection = self._connection_of(request)
         if connection is not None and self.watch is not None:
-            self.watch.admit(connection)
+            self.watch.admit(connection, waits=getattr(self, "is_busy", False))
         super().process_request(request, client_address)
 
     def finish_request(self, request: Any, client_address: Any) -> None:

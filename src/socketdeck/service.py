@@ -17,6 +17,7 @@ from typing import Any
 
 from socketdeck import exchange as client
 from socketdeck.address import Address, Holders
+from socketdeck.capture import CaptureControl
 from socketdeck.connections import ConnectionTable
 from socketdeck.definition import ServiceDefinition
 from socketdeck.errors import (
@@ -28,6 +29,7 @@ from socketdeck.errors import (
     UnknownService,
 )
 from socketdeck.failure import failure_of
+from socketdeck.flows import FlowExpiry
 from socketdeck.hosts.host import Host, Leftover, Run
 from socketdeck.hosts.process import ProcessHost
 from socketdeck.hosts.thread import ThreadHost
@@ -48,10 +50,7 @@ from socketdeck.timekeeper import Timekeeper
 END_GRACE_SECONDS = 2.0
 """After its connection was closed under it, a handler has this long to return."""
 
-FLOW_IDLE_SECONDS = 30.0
-"""A peer that sent and was sent no datagram for this long is taken to have gone."""
-
-AT_ONCE = frozenset({"description", "labels", "autostart", "restart", "drain_timeout"})
+AT_ONCE = frozenset({"description", "labels", "autostart", "restart", "drain_timeout", "capture"})
 """Fields whose edit acts on a running service; the others wait for the next start."""
 
 HEALTHY_SECONDS = 10.0
@@ -96,9 +95,16 @@ class Service:
         self._drain_until = 0.0
         self._one_shot = False
         self._one_shot_ended: threading.Event | None = None
-        self._looks_at_flows = False  # guarded by the tally's lock
         self._retired = False
-        self.tally.expect_idle_flows = self._look_at_flows_later
+        self.capture = CaptureControl(
+            definition.name,
+            definition.capture,
+            tally=self.tally,
+            journal=self._journal,
+            timekeeper=timekeeper,
+        )
+        self._flows = FlowExpiry(self.tally, timekeeper)
+        self.tally.first_opened = self._first_opened
 
     def __repr__(self) -> str:
         return f"<Service {self.name} {self._definition.address} {self._state}>"
@@ -116,6 +122,7 @@ class Service:
     def edit(self, definition: ServiceDefinition) -> None:
         """Take another definition; what a running service cannot take up waits for a start."""
         self._definition = definition
+        self.capture.change(definition.capture)
 
     # -- what is ------------------------------------------------------------------------------
 
@@ -144,12 +151,14 @@ class Service:
     def status(self) -> ServiceStatus:
         """What is known of it now; does not block."""
         tally, host, listener = self.tally, self._host, self._listener
+        self.capture.recount()
         with tally.lock:
             unsettled = [found for found in list(tally.open.values()) if found.changed]
         now = time.time()
         for connection in unsettled:
             connection.settle(now)
         definition = self._running or self._definition
+        backlog = listener.waiting() if listener is not None else None
         return ServiceStatus.model_construct(
             state=self._state,
             since=moment(self._since),
@@ -166,7 +175,8 @@ class Service:
                 total=tally.total,
                 rejected=tally.rejected,
                 waiting=Waiting.model_construct(
-                    backlog=listener.waiting() if listener is not None else None,
+                    backlog=backlog.length if backlog is not None else None,
+                    backlog_limit=backlog.limit if backlog is not None else None,
                     queue=host.queue if host is not None else 0,
                 ),
             ),
@@ -176,6 +186,7 @@ class Service:
             closed=dict(tally.closed),
             rates=tally.rates(now),
             handling=tally.handling(),
+            capture=self.capture.status(),
         )
 
     # -- what is asked of it ------------------------------------------------------------------
@@ -265,33 +276,14 @@ class Service:
             raise IllegalTransition(f"{self.name} is {self._state}; start it to talk to it")
         return client.exchange(address, data, timeout)
 
-    # -- flows --------------------------------------------------------------------------------
+    # -- within -------------------------------------------------------------------------------
 
-    def _look_at_flows_later(self) -> None:
-        """A flow has opened where none was: see to it that it ends; one timer does for all."""
-        with self.tally.lock:
-            if self._looks_at_flows:
-                return
-            self._looks_at_flows = True
-        self._timekeeper.later(FLOW_IDLE_SECONDS, self._end_idle_flows)
-
-    def _end_idle_flows(self) -> None:
-        """End the flows that have been idle for long, and come again when the next may be."""
-        now = time.time()
-        with self.tally.lock:
-            flows = [found for found in list(self.tally.open.values()) if found.is_flow]
-        for flow in flows:
-            if flow.changed:
-                flow.settle(now)
-            if flow.last_activity + FLOW_IDLE_SECONDS <= now:
-                flow.close(reason="flow_expired")
-        with self.tally.lock:
-            flows = [found for found in list(self.tally.open.values()) if found.is_flow]
-            active = [flow.last_activity for flow in flows]
-            self._looks_at_flows = bool(active)
-        if active:
-            next_look = min(active) + FLOW_IDLE_SECONDS - now
-            self._timekeeper.later(max(1.0, next_look), self._end_idle_flows)
+    def _first_opened(self) -> None:
+        """A connection is open where none was: whoever has to look at such is told."""
+        listener = self._listener
+        if listener is not None and not listener.address.is_stream:
+            self._flows.expect()
+        self.capture.first_opened()
 
     # -- the moves ----------------------------------------------------------------------------
 
@@ -299,6 +291,7 @@ class Service:
         before = self._state
         self._state = checked_move(self.name, before, state)
         self._since = time.time()
+        self.tally.stir()
         if error is not None:
             self._last_error = Failure(**error)
         elif state == "running":
@@ -326,9 +319,11 @@ class Service:
         try:
             self._listener = self._bind(definition, patient)
             host_class = ProcessHost if definition.runs_in_child else ThreadHost
+            level = self.capture.level
             host = host_class(
                 Run(
                     definition=definition,
+                    level=level,
                     listener=self._listener,
                     table=self._table,
                     tally=self.tally,
@@ -342,6 +337,7 @@ class Service:
             self._running = definition
             self._host = host
             host.start()
+            self.capture.attach(host, level)
         except Exception as error:
             self._drop()
             self._move(on_failure, why=why, error=failure_of(error))
@@ -397,6 +393,7 @@ class Service:
         for connection in list(self.tally.open.values()):
             connection.wish = connection.wish or "service_stopped"
             self._table.closed(connection)
+        self.capture.detach()
         self._listener = self._host = None
         if self._one_shot_ended is not None:
             self._one_shot_ended.set()

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from socketdeck.credentials import named
+from socketdeck.errors import IllegalTransition
+from socketdeck.source import lines_at
+from socketdeck.stack import FUNCTION_CHARACTERS, shortened
+
 if TYPE_CHECKING:
     from socketdeck.connections import Connection
 
@@ -54,7 +59,10 @@ class Traffic(View):
 class Waiting(View):
     """Who waits to be served: in the kernel's listen queue, and in a pool's own."""
 
-    backlog: int | None = None
+    backlog: int | None = Field(
+        None, description="connections that the kernel holds until the server accepts them"
+    )
+    backlog_limit: int | None = Field(None, description="how many it holds at most")
     queue: int = 0
 
 
@@ -77,12 +85,39 @@ class Rates(View):
     messages_out: float = 0.0
 
 
+class HandlingSecond(View):
+    """How long `handle` took, in seconds, over the requests that finished in one second."""
+
+    second: int = Field(description="since the epoch, at which it begins")
+    p50: float
+    p95: float
+    p99: float
+
+
 class Handling(View):
     """How long `handle` took, in seconds, over the last finished requests; null where none did."""
 
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    latest: HandlingSecond | None = Field(
+        None, description="of the last second that is over and in which a request finished"
+    )
+
+
+EffectiveLevel = Literal["off", "counters", "events", "payload"]
+CaptureReason = Literal["set", "quiet", "looked at", "hot"]
+
+
+class CaptureStatus(View):
+    """How closely a service is watched at the moment."""
+
+    level: Literal["off", "counters", "events", "payload", "auto"] = Field(
+        description="as its definition says"
+    )
+    effective: EffectiveLevel
+    since: Moment
+    why: CaptureReason = Field(description="set: by the definition; else what level auto goes by")
 
 
 class ServiceStatus(View):
@@ -105,6 +140,7 @@ class ServiceStatus(View):
     closed: dict[str, int] = Field(default_factory=dict)
     rates: dict[str, Rates] = Field(default_factory=dict, description="by window: 1s, 10s, 60s")
     handling: Handling = Field(default_factory=Handling)
+    capture: CaptureStatus
 
 
 class PeerCredentials(View):
@@ -113,6 +149,10 @@ class PeerCredentials(View):
     pid: int
     uid: int
     gid: int
+    user: str | None = Field(None, description="the user's name; null: unknown")
+    process: str | None = Field(
+        None, description="the process's name while it is there and the connection open"
+    )
 
 
 class Kernel(View):
@@ -142,6 +182,9 @@ class ConnectionView(View):
     idle: float | None = None
     bytes: Traffic
     messages: Traffic
+    counted_by: Literal["tap", "kernel"] = Field(
+        "tap", description="kernel: of TCP at levels off and counters; it knows of no messages"
+    )
     close_reason: str | None = None
     error: Failure | None = None
     tls: dict[str, Any] | None = None
@@ -149,8 +192,39 @@ class ConnectionView(View):
     kernel: Kernel | None = None
     pid: int | None = None
     thread: str | None = None
+    waited: float | None = Field(
+        None, description="seconds it waited for a thread of its pool, or has so far"
+    )
     generation: int
     faults: list[str] = Field(default_factory=list)
+
+
+class Frame(View):
+    """One frame of a Python stack."""
+
+    file: str
+    line: int
+    function: str
+    code: str | None = Field(
+        description="that line; null: not known, as of a file changed since it was loaded"
+    )
+
+
+class StackView(View):
+    """Where a connection's handler is at one moment."""
+
+    time: Moment
+    state: Literal["handling", "waiting", "between", "closed"] = Field(
+        description="in its handler; waiting for a thread of its pool; in none at the moment, as a "
+        "flow between two datagrams; or closed"
+    )
+    pid: int | None
+    thread: str | None
+    frames: list[Frame] = Field(
+        description="the handler's own, outermost first, at most 200; none where it is in none"
+    )
+    cut: bool = Field(description="whether outer frames are left out, since there are too many")
+    text: str = Field(description="the same as Python prints it")
 
 
 def moment(epoch_seconds: float) -> datetime:
@@ -190,13 +264,18 @@ def connection_as_json(connection: Connection, *, ask_kernel: bool = True) -> di
         "idle": None if closed_at else max(0.0, now - connection.last_activity),
         "bytes": {"in": connection.bytes_in, "out": connection.bytes_out},
         "messages": {"in": connection.messages_in, "out": connection.messages_out},
+        "counted_by": "kernel" if connection.by_kernel else "tap",
         "close_reason": connection.close_reason,
         "error": connection.error,
         "tls": None,
-        "peer_credentials": credentials and dict(zip(_CREDENTIALS, credentials, strict=True)),
+        "peer_credentials": credentials
+        and named(credentials, connection.opened_at if closed_at is None else None),
         "kernel": kernel,
         "pid": connection.pid,
         "thread": connection.thread,
+        "waited": (closed_at or now) - connection.opened_at
+        if connection.waits
+        else connection.waited,
         "generation": connection.generation,
         "faults": [],
     }
@@ -207,4 +286,42 @@ def connection_view(connection: Connection) -> ConnectionView:
     return ConnectionView.model_validate(connection_as_json(connection))
 
 
-_CREDENTIALS = tuple(PeerCredentials.model_fields)
+def stack_view(connection: Connection) -> StackView:
+    """Where a connection's handler is; see `Connection.stack`."""
+    control = connection.control
+    if not connection.is_open or control is None:
+        return closed_stack(connection.pid, connection.thread)
+    try:
+        found = control.stack(connection)
+    except IllegalTransition:  # it was closed meanwhile
+        return closed_stack(connection.pid, connection.thread)
+    lines = lines_at(found.places, found.since)
+    frames = [
+        Frame(file=file, line=line, function=function, code=code)
+        for (file, line, function), code in zip(found.places, lines, strict=True)
+    ]
+    return _stack(found.state, found.pid, found.thread, frames, cut=found.cut)
+
+
+def closed_stack(pid: int | None, thread: str | None) -> StackView:
+    """Of a connection that is closed: none; where its handler was."""
+    return _stack("closed", pid, thread, [], cut=False)
+
+
+def _stack(
+    state: Any, pid: int | None, thread: str | None, frames: list[Frame], *, cut: bool
+) -> StackView:
+    return StackView(
+        time=moment(time.time()),
+        state=state,
+        pid=pid,
+        thread=thread and shortened(thread, FUNCTION_CHARACTERS),
+        frames=frames,
+        cut=cut,
+        text="".join(map(_as_printed, frames)),
+    )
+
+
+def _as_printed(frame: Frame) -> str:
+    code = f"    {frame.code}\n" if frame.code else ""
+    return f'  File "{frame.file}", line {frame.line}, in {frame.function}\n{code}'

@@ -7,8 +7,9 @@ nothing blocks under it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +32,8 @@ from socketdeck.timekeeper import Timekeeper
 class Supervisor:
     """Runs services. Its maker shuts it down, which stops them all.
 
-    `folder` is where users' own handler modules are; a journal given is not closed by it.
+    `folder` is where users' own handler modules are; a journal given is not closed by it. `stirred`
+    is called for each service in which something changes that is counted (`Tally.sample_with`).
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Supervisor:
         handlers_folder: Path | None = None,
         journal: Journal | None = None,
         first_connection_id: int = 1,
+        stirred: Callable[[Service], None] | None = None,
     ) -> None:
         self._own_journal = journal is None
         self.journal = journal or Journal()
         self.handlers_folder = handlers_folder
         self.connections = ConnectionTable(self.journal, first_connection_id)
         self._timekeeper = Timekeeper()
+        self._stirred = stirred
         self._services: dict[str, Service] = {}
         self._lock = threading.Lock()
 
@@ -79,6 +83,8 @@ class Supervisor:
             if taken is not None:
                 raise taken
             self._services[wanted.name] = service
+        if self._stirred is not None:
+            service.tally.sample_with(partial(self._stirred, service))
         if announce:
             shown = wanted.model_dump(mode="json")
             self.journal.emit("service.created", wanted.name, definition=shown)

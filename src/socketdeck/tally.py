@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from socketdeck.connections import Connection
-    from socketdeck.status import Handling, Rates
+    from socketdeck.status import Handling, HandlingSecond, Rates
 
 HANDLING_KEPT = 1_024
 WINDOWS_SECONDS = (1, 10, 60)
 BUCKETS_KEPT = max(WINDOWS_SECONDS) + 1
 
+TIMES_SAMPLED = 20_000
+"""Times of `handle` that wait for the next sample: of more in a second, the last ones count."""
+
 Bucket = list[float]
 """`[second, connections, bytes in, bytes out, messages in, messages out]`"""
+
+
+class Totals(NamedTuple):
+    """What a tally counted so far, but for the open connections, of which it is how many."""
+
+    open: int
+    connections: int
+    bytes_in: int
+    bytes_out: int
+    messages_in: int
+    messages_out: int
+    errors: int
+
+
+NOTHING = Totals(0, 0, 0, 0, 0, 0, 0)
 
 
 class Tally:
@@ -39,27 +59,78 @@ class Tally:
         self.bytes_out = 0
         self.messages_in = 0
         self.messages_out = 0
+        self.unseen = 0
         self.closed: dict[str, int] = {}
-        self.expect_idle_flows: Callable[[], None] = _nothing
-        """Called when the first of a service's flows opens: they end by being idle."""
+        self.first_opened: Callable[[], None] = _nothing
+        """Called when the first of its connections opens, none having been: somebody may have to
+        look at them from time to time."""
+        self.messages_bound = math.inf
+        self.notice: Callable[[], None] = _nothing
+        """Called under `lock` where there are more messages in a second than `messages_bound`, or
+        some that were not recorded; it must be quick."""
         self._idle: threading.Condition | None = None
         self._handling: list[float] = []  # appended to by any thread; the tail is what counts
         self._buckets: list[Bucket] = []
+        self.latest: HandlingSecond | None = None
+        """Written by who samples, replaced whole: the last second in which a request ended."""
+        self._stirred: Callable[[], None] = _nothing
+        self._quiet = False  # whether the next change is to be told; two may tell it, which is once
+        self._unsampled: deque[float] | None = None  # appended to by any thread, taken by one
+
+    def sample_with(self, stirred: Callable[[], None] | None) -> None:
+        """Have `stirred` called at the first change after each `take_sample`; `None` ends that.
+
+        It is called from any thread, under `lock` or not, by the collector too: it must be quick,
+        and may not take a lock. A service in which nothing changes costs its sampler nothing.
+        """
+        self._unsampled = None if stirred is None else deque(maxlen=TIMES_SAMPLED)
+        self._stirred = stirred or _nothing
+        self._quiet = stirred is not None
+
+    def take_sample(self) -> tuple[Totals, list[float]]:
+        """The totals, and how long each request took that ended since the last call."""
+        unsampled = self._unsampled
+        self._quiet = unsampled is not None  # first: what changes from here on is told again
+        times = [] if unsampled is None else [unsampled.popleft() for _ in range(len(unsampled))]
+        with self.lock:
+            totals = Totals(
+                len(self.open),
+                self.total,
+                self.bytes_in,
+                self.bytes_out,
+                self.messages_in,
+                self.messages_out,
+                self.errors,
+            )
+        return totals, times
+
+    def stir(self) -> None:
+        """Something changed that a sample shows: called after each change."""
+        if self._quiet:
+            self._quiet = False
+            self._stirred()
 
     def account(self, connection: Connection, more: list[int], now: float) -> None:
-        """Add what a connection counted: bytes in and out, messages in and out. Under `lock`."""
+        """Add what a connection counted: bytes in and out, messages in and out, and how many of
+        these were not recorded. Under `lock`.
+        """
         self.bytes_in += more[0]
         self.bytes_out += more[1]
         self.messages_in += more[2]
         self.messages_out += more[3]
+        self.unseen += more[4]
         bucket = self.bucket(now)
         bucket[2] += more[0]
         bucket[3] += more[1]
         bucket[4] += more[2]
         bucket[5] += more[3]
+        if more[4] or bucket[4] + bucket[5] > self.messages_bound:
+            self.notice()
 
     def bucket(self, now: float) -> Bucket:
         """The bucket of this second. Under `lock`."""
+        if self._quiet:
+            self.stir()
         second = int(now)
         buckets = self._buckets
         if not buckets or buckets[-1][0] < second:
@@ -68,12 +139,25 @@ class Tally:
                 del buckets[:-BUCKETS_KEPT]
         return buckets[-1]
 
+    def messages_a_second(self, now: float) -> float:
+        """How many messages went by in this second so far, or the last full one: the larger."""
+        second = int(now)
+        with self.lock:
+            return max(
+                (row[4] + row[5] for row in self._buckets[-2:] if row[0] >= second - 1), default=0
+            )
+
     def handled(self, seconds: float) -> None:
         """One call of `handle` took this long; from any thread."""
         times = self._handling
         times.append(seconds)
         if len(times) > 2 * HANDLING_KEPT:
             del times[:-HANDLING_KEPT]
+        unsampled = self._unsampled
+        if unsampled is not None:
+            unsampled.append(seconds)
+            if self._quiet:
+                self.stir()
 
     def rates(self, now: float) -> dict[str, Rates]:
         """The mean rates over the last 1, 10 and 60 full seconds."""
@@ -101,9 +185,9 @@ class Tally:
 
         times = sorted(self._handling[-HANDLING_KEPT:])
         if not times:
-            return Handling.model_construct()
+            return Handling.model_construct(latest=self.latest)
         p50, p95, p99 = (times[min(len(times) - 1, int(len(times) * q))] for q in (0.5, 0.95, 0.99))
-        return Handling.model_construct(p50=p50, p95=p95, p99=p99)
+        return Handling.model_construct(p50=p50, p95=p95, p99=p99, latest=self.latest)
 
     def tell_idle(self) -> None:
         """Wake who waits for connections to end; called whenever one has, or a deadline moved."""

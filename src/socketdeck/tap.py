@@ -88,9 +88,12 @@ class TappedSocket(socket.socket):
 
     def dup(self) -> TappedSocket:
         """A second handle on the same connection, which ends with the last of them."""
+        from weakref import ref  # few handlers do this, and what forks loads little
+
         twin, connection = super().dup(), self._connection
         twin._connection = connection
         connection.handles += 1
+        connection.twins = (*connection.twins, ref(twin))
         connection.elsewhere = whereabouts(twin.fileno())
         return twin
 
@@ -111,9 +114,27 @@ class TappedSocket(socket.socket):
 
 
 class OffSocket(TappedSocket):
-    """Level `off`: data passes by the kernel's own methods."""
+    """Level `off`: data passes by the kernel's own methods, and so does all that is counted.
+
+    Of TCP the kernel counts bytes itself. It is asked from time to time, and at the end.
+    """
 
     __slots__ = ()
+
+    def _real_close(self, *arguments: Any) -> None:
+        self._look_last()
+        super()._real_close(*arguments)
+
+    def detach(self) -> int:
+        """As of any tapped socket."""
+        self._look_last()
+        return super().detach()
+
+    def _look_last(self) -> None:
+        if self.fileno() >= 0:
+            connection = getattr(self, "_connection", None)
+            if connection is not None and connection.control is not None:
+                connection.control.leaving(connection, self)
 
 
 class CountingSocket(TappedSocket):

@@ -41,11 +41,15 @@ class CountersSocket(CountingSocket):
         except OSError as error:
             self._failed(error)
             raise
+        if self.__class__ is not CountersSocket:  # somebody looks closer since it began to wait
+            self._read(data, bufsize, 0)
+            return data
         connection = self._connection
         if data:
             length = len(data)
             connection.bytes_in += length
             connection.messages_in += 1
+            connection.unseen += 1
             if not connection.changed:
                 connection.changed = True
                 connection.touch(connection)
@@ -61,10 +65,13 @@ class CountersSocket(CountingSocket):
         except OSError as error:
             self._failed(error)
             raise
-        if length:
+        if self.__class__ is not CountersSocket and length:
+            self._received(length, buffer)
+        elif length:
             connection = self._connection
             connection.bytes_in += length
             connection.messages_in += 1
+            connection.unseen += 1
             if not connection.changed:
                 connection.changed = True
                 connection.touch(connection)
@@ -89,6 +96,7 @@ class CountersSocket(CountingSocket):
         connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
+        connection.unseen += 1
         if not connection.changed:
             connection.changed = True
             connection.touch(connection)
@@ -98,12 +106,14 @@ class CountersSocket(CountingSocket):
             self._failed(error)
             connection.bytes_out -= length
             connection.messages_out -= 1
+            connection.unseen -= 1
             raise
 
     def _received(self, length: int, buffer: Any) -> None:
         connection = self._connection
         connection.bytes_in += length
         connection.messages_in += 1
+        connection.unseen += 1
         if not connection.changed:
             connection.changed = True
             connection.touch(connection)
@@ -112,6 +122,7 @@ class CountersSocket(CountingSocket):
         connection = self._connection
         connection.bytes_out += length
         connection.messages_out += 1
+        connection.unseen += 1
         if not connection.changed:
             connection.changed = True
             connection.touch(connection)

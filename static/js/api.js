@@ -31,7 +31,8 @@ export class ApiError extends Error {
  * @param {string} method
  * @param {string} path below /api/v1
  * @param {unknown} [body]
- * @param {{etag?: string|null, signal?: AbortSignal}} [how]
+ * @param {{etag?: string|null, signal?: AbortSignal, keepalive?: boolean}} [how] keepalive: also
+ *   where the page is left meanwhile
  * @returns {Promise<{body: any, etag: string|null}>}
  * @throws {ApiError}
  */
@@ -49,6 +50,7 @@ export async function call(method, path, body, how = {}) {
       credentials: "same-origin",
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(how.signal ? { signal: how.signal } : {}),
+      ...(how.keepalive ? { keepalive: true } : {}),
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;

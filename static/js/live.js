@@ -46,21 +46,25 @@ class Topic {
   /**
    * @param {string} topic
    * @param {Record<string, any>} params
-   * @param {number} after
+   * @param {number|null} after
    * @param {Reader} reader
    */
   constructor(topic, params, after, reader) {
     this.topic = topic;
     this.params = params;
     this.reader = reader;
-    /** The last event that was given on. */
+    /** The last event that was given on; null: from the answer to the subscription on. */
     this.seen = after;
   }
 
   /** @param {Frame} frame */
   take(frame) {
-    const events = frame.events.filter((event) => event.seq > this.seen);
-    this.seen = Math.max(this.seen, frame.seq_to ?? 0, events[events.length - 1]?.seq ?? 0);
+    // Of what was asked for before: a link has one subscription to events, and a frame of the last
+    // one may be on its way while the next begins.
+    if ((frame.filter ?? "") !== (this.params["filter"] ?? "")) return;
+    const seen = this.seen ?? 0;
+    const events = frame.events.filter((event) => event.seq > seen);
+    this.seen = Math.max(seen, frame.seq_to ?? 0, events[events.length - 1]?.seq ?? 0);
     this.reader.onFrame(events.length === frame.events.length ? frame : { ...frame, events });
   }
 }
@@ -94,10 +98,10 @@ export class Live {
   }
 
   /**
-   * Follow a topic from `after` on; the answer ends it.
+   * Follow a topic from `after` on; the answer ends it. One that follows the same topic is replaced.
    * @param {string} topic
    * @param {Record<string, any>} params `name`, `id`, `filter`
-   * @param {number} after the `seq` up to which the page knows
+   * @param {number|null} after the `seq` up to which the page knows; null: from now on
    * @param {Reader} reader
    * @returns {() => void}
    */
@@ -143,11 +147,17 @@ export class Live {
     const sent = this.now();
     this.socket.emit(
       "subscribe",
-      { topic: entry.topic, ...entry.params, after: entry.seen },
+      {
+        topic: entry.topic,
+        ...entry.params,
+        ...(entry.seen === null ? {} : { after: entry.seen }),
+      },
       (/** @type {any} */ answer) => {
         this.#set({ latency: this.now() - sent });
-        if (!answer?.ok) entry.reader.onRefused?.(answer?.error ?? "the panel refused this");
-        else entry.reader.onSnapshot?.(answer.snapshot, answer.seq);
+        if (this.topics.get(keyOf(entry.topic, entry.params)) !== entry) return;
+        if (!answer?.ok) return entry.reader.onRefused?.(answer?.error ?? "the panel refused this");
+        entry.seen ??= Number(answer.seq);
+        return entry.reader.onSnapshot?.(answer.snapshot, answer.seq);
       },
     );
   }

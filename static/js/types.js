@@ -34,13 +34,14 @@
  * @property {number} restarts
  * @property {string[]} pending_changes
  * @property {Failure|null} last_error
- * @property {{open: number, total: number, rejected: number, waiting: {backlog: number|null, queue: number}}} connections
+ * @property {{open: number, total: number, rejected: number, waiting: {backlog: number|null, backlog_limit?: number|null, queue: number}}} connections
  * @property {Traffic} bytes
  * @property {Traffic} messages
  * @property {number} errors
  * @property {Record<string, number>} closed
  * @property {Record<string, Rates>} rates
- * @property {{p50: number|null, p95: number|null, p99: number|null}} handling
+ * @property {{p50: number|null, p95: number|null, p99: number|null, latest: {second: number, p50: number, p95: number, p99: number}|null}} handling
+ * @property {{level: string, effective: string, since: string, why: string}} capture
  */
 
 /**
@@ -65,6 +66,19 @@
 
 /** @typedef {Definition & {status: Status}} Service */
 
+/** @typedef {{pid: number, uid: number, gid: number, user?: string|null, process?: string|null}} PeerCredentials */
+
+/**
+ * What the kernel says of a live TCP connection.
+ * @typedef {object} Kernel
+ * @property {number} rtt
+ * @property {number} rtt_variance
+ * @property {number} retransmits
+ * @property {number} send_queue
+ * @property {number} receive_queue
+ * @property {number} congestion_window  segments
+ */
+
 /**
  * @typedef {object} Connection
  * @property {number} id
@@ -82,10 +96,13 @@
  * @property {Traffic} messages
  * @property {string|null} close_reason
  * @property {Failure|null} error
- * @property {{pid: number, uid: number, gid: number}|null} [peer_credentials]
- * @property {{rtt: number}|null} [kernel]
+ * @property {PeerCredentials|null} [peer_credentials]
+ * @property {Kernel|null} [kernel]
+ * @property {"tap"|"kernel"} [counted_by]
+ * @property {Record<string, any>|null} [tls]
  * @property {number|null} [pid]
  * @property {string|null} [thread]
+ * @property {number|null} [waited]  seconds for a thread of its pool, so far where it still does
  * @property {number} [generation]
  */
 
@@ -104,6 +121,7 @@
  * @property {string} topic
  * @property {string} [name]
  * @property {number} [id]
+ * @property {string} [filter]  as it was subscribed to, where it was one
  * @property {number} seq_from
  * @property {number} seq_to
  * @property {DeckEvent[]} events
@@ -122,8 +140,36 @@
  * @property {boolean} [shares_state]  whether its clients meet in memory, so that forking is refused
  */
 
+/**
+ * @typedef {{file: string, line: number, function: string|null, code: string|null, own: boolean}}
+ *   ExceptionPlace
+ */
+
+/**
+ * What was raised at one place of one service, however often.
+ * @typedef {object} ExceptionGroup
+ * @property {string} id
+ * @property {string} service
+ * @property {string} type
+ * @property {string} message
+ * @property {string|null} traceback
+ * @property {ExceptionPlace|null} place
+ * @property {{type: string, place: ExceptionPlace}|null} cause
+ * @property {number} count
+ * @property {string} first_seen
+ * @property {string} last_seen
+ * @property {number[]} activity  by half-hours of a day, the one that goes on last
+ * @property {string|null} last_bytes  base64
+ * @property {string|null} last_bytes_note
+ * @property {number[]} connections  the newest, newest first
+ * @property {(string|null)[]} peers  of them
+ */
+
 /** @typedef {Record<string, any>} Schema  a JSON Schema, draft 2020-12, as pydantic writes it */
 
-/** @typedef {{pointer: string, detail: string}} FieldError */
+/**
+ * `position` and `length`, in characters, say where in the text of a filter something is wrong.
+ * @typedef {{pointer: string, detail: string, position?: number, length?: number}} FieldError
+ */
 
 export {};

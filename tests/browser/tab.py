@@ -39,6 +39,14 @@ STICKING_OUT = """() => {
 }"""
 
 
+SCROLLED_TO_ROW = """row => {
+    const list = document.querySelector('.table-wrap');
+    list.scrollTop = list.scrollHeight;
+    return Boolean(list.querySelector(`[aria-rowindex="${row}"]`));
+}"""
+"""Scrolls a table on and on; true once it has come to the row of that number."""
+
+
 class Tab:
     """One tab, and what its page says on the console, asks for and throws.
 
@@ -186,7 +194,7 @@ class Tab:
         return found
 
     def violations(self) -> list[str]:
-        """What axe finds that is serious or critical: the rule, and where."""
+        """What axe finds: the rule, how bad it is, and where."""
         if not self.page.evaluate("() => 'axe' in window"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
         found: dict[str, Any] = self.page.evaluate(
@@ -195,6 +203,5 @@ class Tab:
         return [
             f"{violation['id']} ({violation['impact']}): {node['target']} {node['failureSummary']}"
             for violation in found["violations"]
-            if violation["impact"] in ("serious", "critical")
             for node in violation["nodes"]
         ]

@@ -27,11 +27,18 @@ PAGES = {
     "overview": "/",
     "service": SERVICE,
     "service-events": f"{SERVICE}#events",
+    "service-exceptions": f"{SERVICE}#exceptions",
     "service-try": f"{SERVICE}#try",
     "service-settings": f"{SERVICE}#settings",
     "service-failed": "/services/failed",
+    "connections": "/connections?state=all",
+    "connections-refused": "/connections?peer=nowhere",
     "new-service": "/services/new",
+    "exceptions": "/exceptions",
     "handlers": "/handlers",
+    "events": "/events",
+    "events-filtered": "/events?filter=(kind:data or service:failed) -direction:out&kinds=data",
+    "events-nothing": "/events?filter=connection:0",
 }
 
 

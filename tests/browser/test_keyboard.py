@@ -76,7 +76,7 @@ def test_arrows_and_enter_in_a_table(tab: Tab, serve: Serve) -> None:
     expect(tab.page).to_have_url(f"{tab.origin}/services/arrow-b")
     tab.is_live()
 
-    press("3")
+    press("4")
     expect(tab.page.get_by_role("tab", name="Try it")).to_have_attribute("aria-selected", "true")
     tab.page.get_by_role("tab", name="Try it").focus()
     press("ArrowRight")

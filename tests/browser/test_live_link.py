@@ -64,7 +64,7 @@ def regain(tab: Tab, panel: MortalPanel) -> None:
     expect(tab.page.get_by_role("alert")).to_have_count(0)
 
 
-@pytest.mark.parametrize("path", ["/", "/services/hi#events"])
+@pytest.mark.parametrize("path", ["/", "/services/hi#events", "/events?filter=service:hi"])
 def test_lost_with_the_panel_and_caught_up_without_a_reload(
     mortal: MortalPanel, new_tab: NewTab, path: str
 ) -> None:

@@ -5,10 +5,14 @@ They are drawn only where SOCKETDECK_PICTURES is set, as they take two minutes.
 
 from __future__ import annotations
 
+import base64
 import os
+import random
 import re
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import NewTab
 from tests.browser.tab import Tab
 from tests.browser.traffic import Traffic
-from tests.panels import ROOT, Rest, ServedPanel
+from tests.panels import ROOT, Rest, ServedPanel, connected
 
 pytestmark = [
     pytest.mark.skipif("SOCKETDECK_PICTURES" not in os.environ, reason="SOCKETDECK_PICTURES=1"),
@@ -124,6 +128,61 @@ def draw(tab: Tab, name: str) -> None:
     tab.page.mouse.move(0, 0)
     tab.settle()
     tab.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
+
+
+LANES = """<body style="margin: 0; padding: 20px; background: #f4f5f8; font: 600 15px sans-serif">
+<style>p { margin: 0 0 8px } p + p, img + p { margin-top: 18px } code { font-size: 15px }
+img { display: block; width: 1120px }</style>"""
+
+
+SEEN_ALONG = """() => {
+    const { stage } = document.querySelector('.lanes canvas');
+    const first = Math.min(...[...stage.model.bars.values()].map((bar) => bar.opened));
+    return stage.view.from > first && stage.drawn().every((bar) => bar.ticks > 0);
+}"""
+"""Whether all that is in view has been watched from its beginning."""
+
+
+def visits(address: str, seed: int, ended: threading.Event) -> None:
+    """One client that comes, says a few lines, each answered, and goes; again and again."""
+    moods = random.Random(seed)
+    while not ended.wait(moods.uniform(0.1, 1.6)):
+        with connected(address) as client:
+            for _ in range(moods.randint(2, 6)):
+                client.sendall(b"x" * moods.choice([4, 60, 900]))
+                if not client.recv(65_536) or ended.wait(moods.uniform(0.05, 0.4)):
+                    return
+
+
+def test_lanes_beside_each_other(tmp_path: Path, new_tab: NewTab) -> None:
+    """The same clients at a server that serves one after the other, and at one with threads."""
+    ways = ("sync", "threading")
+    ended = threading.Event()
+    with ServedPanel(tmp_path / "data") as panel, ThreadPoolExecutor(10) as clients:
+        rest = panel.rest()
+        try:
+            for way in ways:
+                address = rest.start(way, "echo", concurrency=way)["status"]["address"]
+                for seed in range(5):
+                    clients.submit(visits, address, seed, ended)
+            parts = [LANES]
+            tab = new_tab(panel, device_scale_factor=2, reduced_motion="no-preference")
+            for way in ways:
+                tab.open(f"/services/{way}")
+                lanes = tab.page.locator("section.lanes")
+                tab.page.wait_for_function(SEEN_ALONG, timeout=A_WHILE_MS)
+                picture = base64.b64encode(lanes.screenshot(animations="disabled")).decode()
+                parts.append(f'<p><code>concurrency: "{way}"</code></p>')
+                parts.append(f'<img alt="" src="data:image/png;base64,{picture}">')
+            tab.page.close()
+        finally:
+            ended.set()
+            rest.session.close()
+    page = new_tab(panel, signed_in=False, device_scale_factor=1).page
+    page.set_viewport_size({"width": 1160, "height": 400})
+    page.set_content("".join(parts))
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / "lanes.png", full_page=True)
 
 
 def test_pictures(busy_panel: ServedPanel, new_tab: NewTab) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.clients import ask
 from tests.browser.conftest import Serve
-from tests.browser.tab import Tab
+from tests.browser.tab import SCROLLED_TO_ROW, Tab
 from tests.panels import Rest, connected
 
 
@@ -94,7 +94,7 @@ def test_connections_open_closed_all_and_closing_one(tab: Tab, serve: Serve) -> 
     tab.open("/services/watched")
     with tab.without_a_reload(), contextlib.ExitStack() as clients:
         first, second = (clients.enter_context(connected(address)) for _ in range(2))
-        expect(tab.row("open")).to_have_count(2)
+        expect(tab.row("127.0.0.1:")).to_have_count(2)
         mine = tab.row(f"127.0.0.1:{second.getsockname()[1]}")
         expect(mine).to_have_count(1)
 
@@ -103,7 +103,11 @@ def test_connections_open_closed_all_and_closing_one(tab: Tab, serve: Serve) -> 
         expect(question).to_contain_text(f"127.0.0.1:{second.getsockname()[1]}, to watched")
         tab.button("Close (FIN)", within=question).click()
         assert second.recv(64) == b""
-        expect(tab.row("open")).to_have_count(1)
+        # Under the pointer its row stays where it is, and says how it ended.
+        expect(mine).to_contain_text("killed")
+        tab.page.mouse.move(0, 0)
+        expect(tab.row("127.0.0.1:")).to_have_count(1)
+        expect(mine).to_have_count(0)
 
         show = tab.page.get_by_role("group", name="Show")
         tab.button("Closed", within=show).click()
@@ -122,7 +126,8 @@ def test_connections_open_closed_all_and_closing_one(tab: Tab, serve: Serve) -> 
         first.sendall(b"unharmed")
         assert first.recv(64) == b"unharmed"
         tab.tab("Connections")
-        tab.button(re.compile("^Close connection"), within=tab.row("open")).click()
+        tab.button(re.compile("^Open"), within=show).click()
+        tab.button(re.compile("^Close connection"), within=tab.row("127.0.0.1:")).click()
         tab.button("Reset (RST)").click()
         expect(tab.toast("Reset #")).to_be_visible()
         with pytest.raises(ConnectionResetError):
@@ -143,7 +148,6 @@ def test_a_long_table_is_a_window_on_its_rows(tab: Tab, serve: Serve) -> None:
     address = serve("crowded", "echo")
     table = tab.page.locator(".table-wrap")
     rows = tab.page.locator("table.conns tr[data-row]")
-    to_the_end = "list => { list.scrollTop = list.scrollHeight; }"
     with contextlib.ExitStack() as clients:
         peers = [clients.enter_context(connected(address)) for _ in range(600)]
         for peer in peers:  # an answer, so that each has been accepted
@@ -153,10 +157,10 @@ def test_a_long_table_is_a_window_on_its_rows(tab: Tab, serve: Serve) -> None:
         expect(tab.page.locator(".lanes .count")).to_contain_text("no room for")
         first = tab.row(f"127.0.0.1:{peers[0].getsockname()[1]}")
         expect(first).to_have_count(0)
-        # Who looks at the end of what is loaded gets the rest.
-        table.evaluate(to_the_end)
+        table.evaluate("list => list.scrollIntoView({block: 'end'})")
         expect(tab.page.get_by_text("600 connections", exact=True)).to_be_visible()
-        table.evaluate(to_the_end)
+        # Who looks at the end of what has come gets the next page, and the next.
+        tab.page.wait_for_function(SCROLLED_TO_ROW, arg=601)  # the heading is row 1
         expect(first).to_be_in_viewport()
         assert rows.count() < 60
         # In another order it begins at its beginning.
@@ -170,17 +174,23 @@ def test_closed_connections_go_on_under_the_pointer(tab: Tab, serve: Serve) -> N
         ask(address, b"")
     tab.open("/services/visited")
     tab.button("Closed").click()
-    loaded = tab.page.get_by_text("500 connections loaded, there are older ones", exact=True)
-    expect(loaded).to_be_visible()
+    expect(tab.page.get_by_text("620 connections", exact=True)).to_be_visible()
     tab.page.locator(".table-wrap").hover()
-    tab.page.mouse.wheel(0, 500 * 32)
-    expect(tab.page.get_by_text("620 connections", exact=True)).to_be_visible()
-    # New ones wait: nothing moves.
+    tab.page.mouse.wheel(0, 90 * 32)
+    expect(tab.page.locator("tr[aria-rowindex='105']")).to_be_attached()
+    # New ones wait, though they are counted: nothing moves, and nothing does when the pointer goes.
+    above = "() => document.querySelector('.table-wrap').scrollTop"
+    before = tab.page.evaluate(above)
     ask(address, b"")
-    expect(tab.page.get_by_text("1 new, shown when the pointer leaves")).to_be_visible()
-    expect(tab.page.get_by_text("620 connections", exact=True)).to_be_visible()
-    tab.page.mouse.move(0, 0)
+    waiting = tab.button("1 new")
+    expect(waiting).to_be_visible()
     expect(tab.page.get_by_text("621 connections", exact=True)).to_be_visible()
+    tab.page.mouse.move(0, 0)
+    expect(waiting).to_be_visible()
+    assert tab.page.evaluate(above) == before > 0
+    waiting.click()
+    expect(waiting).to_have_count(0)
+    assert tab.page.evaluate(above) == 0
 
 
 def test_datagrams_are_flows(tab: Tab, serve: Serve) -> None:

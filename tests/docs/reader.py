@@ -8,8 +8,9 @@ page talks to one. What they do differently from a person:
   does not begin with it finds the panel running.
 - The ports 5080 and 7000 to 7199 of the page are replaced by ports that are free on this machine,
   in what is typed and in what is to be seen, and in the ready-made services.
-- A question (`api` with nothing but a path) whose answer is not yet as the page says is asked again
-  once something has happened: a client may see its end before the panel has written it down.
+- A question (`api` with nothing but a path, or a `socketdeck` command) whose answer is not yet as
+  the page says is asked again once something has happened: a client may see its end before the
+  panel has written it down.
 
 In what is to be seen, `...` stands for any text, and on a line of its own for any lines.
 """
@@ -48,7 +49,10 @@ ASKING_SECONDS = 10.0
 PANEL_PORT = "5080"
 
 _PORT = re.compile(rf"\b({PANEL_PORT}|7[01][0-9]{{2}})\b")
-_QUESTION = re.compile(r"""api (?P<quote>['"]?)/[^'" ]*(?P=quote)( \| [^|]+)?""")
+_QUESTION = re.compile(
+    r"""(api (?P<quote>['"]?)/[^'" ]*(?P=quote)( -G --data-urlencode '[^']*')?"""
+    r"""|\.venv/bin/socketdeck [^|>&]+)( \| [^|]+)?"""
+)
 _ENDED = re.compile(rb"\x1e([0-9]+)\n")
 
 

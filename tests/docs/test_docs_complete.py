@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -18,14 +19,21 @@ from pydantic.fields import FieldInfo
 from app.access import sessions, throttle, tokens
 from app.access.bodies import BODY_BYTES
 from app.api import services as services_api
+from app.api.exceptions import ExceptionView
 from app.api.waiting import CALLS_WAITING, STREAMS_FOLLOWED
+from app.cli.commands import EVENTS_BEFORE_FOLLOWING, EVENTS_SHOWN, cli
 from app.configuration import Configuration
+from app.filters import FIELDS, Filter, parser
+from app.filters.fields import BYTES, SECONDS
 from app.following import QUEUE_EVENTS as STREAM_EVENTS
-from app.live import door, links, pieces
+from app.live import door, links, pieces, websocket
 from app.live.pump import ACKNOWLEDGED_SECONDS, CATCH_UP_EVENTS
 from app.live.topics import FILTERS, Topic
 from app.serving import arbiter, worker
+from app.store import folding
+from app.store.exception_rows import GROUPS_KEPT
 from app.store.history import QUEUE_EVENTS as HISTORY_EVENTS
+from app.store.last_bytes import LAST_BYTES, Note
 from app.store.writing import Bounds
 from socketdeck import concurrency, connections, exchange, journal, watch
 from socketdeck.catalogue import CATALOGUE
@@ -46,8 +54,10 @@ from tests.panels import Rest
 
 API = BY_NAME["docs/api.md"]
 ARCHITECTURE = BY_NAME["docs/architecture.md"]
+COMMAND_LINE = BY_NAME["docs/command-line.md"]
 CONFIGURATION = BY_NAME["docs/configuration.md"]
 DEVELOPMENT = BY_NAME["docs/development.md"]
+FILTERS_PAGE = BY_NAME["docs/filters.md"]
 HANDLERS = BY_NAME["docs/handlers.md"]
 LIVE = BY_NAME["docs/live.md"]
 OPERATIONS = BY_NAME["docs/operations.md"]
@@ -204,6 +214,7 @@ def calls_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = {}
     for path, item in document["paths"].items():
         short = path.removeprefix("/api/v1").replace("{service}", "NAME")
+        short = short.replace("{exception}", "ID").replace("{closing}", "ID")
         for method, operation in item.items():
             found[f"{method.upper()} {short.replace('{connection}', 'ID')}"] = operation
     return found
@@ -233,7 +244,8 @@ def test_every_kind_of_event_is_documented() -> None:
         and isinstance(node.value, str)
         and re.fullmatch(r"(service|connection|events)\.[a-z]+|audit", node.value)
     }
-    assert documented == emitted - {"connection.close"}  # which is what an audit event tells of
+    told_of_by_audit_events = {"connection.close", "connection.send"}
+    assert documented == emitted - told_of_by_audit_events
 
 
 # -- the live link ----------------------------------------------------------------------------
@@ -256,7 +268,7 @@ def test_the_bounds_of_the_live_link() -> None:
         "clients at once": "`SOCKETDECK_LIVE_CLIENTS`; those above get 503",
         "clients that have not signed in yet": f"{door.UNKNOWN_CLIENTS}",
         "subscriptions of a client": f"{links.SUBSCRIPTIONS_MAXIMUM}",
-        "a message of a client": size(door.MESSAGE_BYTES),
+        "a message of a client": size(websocket.MESSAGE_BYTES),
         "events in a frame": f"{pieces.FRAME_EVENTS}; when catching up as many frames as it takes",
         "bytes in a frame": f"{size(pieces.FRAME_BYTES)}, about",
     }
@@ -267,6 +279,72 @@ def test_the_bounds_of_the_live_link() -> None:
     assert f"for {ACKNOWLEDGED_SECONDS:g} s is disconnected" in said
     assert f"more than {CATCH_UP_EVENTS:,} events were missed" in said
     assert f"has {door.UNKNOWN_SECONDS:g} s to sign in" in said
+
+
+# -- exceptions -------------------------------------------------------------------------------
+
+
+def test_every_field_of_an_exception_is_documented() -> None:
+    documented = [name for row in API.rows("field", "what it is") for name in shown(row[0])]
+    assert sorted(documented) == sorted(ExceptionView.model_fields)
+    notes = [only(row[0]) for row in API.rows("`last_bytes_note`")]
+    assert sorted(notes) == sorted(get_args(Note))
+
+
+def test_what_is_said_of_how_much_is_kept_of_exceptions() -> None:
+    bounds = (
+        f"At most {GROUPS_KEPT:,} exceptions",
+        f"{folding.FOLDS_A_WRITE} new ones",
+        f"{LAST_BYTES} bytes at most",
+        f"the newest {folding.CONNECTIONS_KEPT} on",
+        f"the last {folding.STEPS_KEPT // 2} h",
+    )
+    assert [bound for bound in bounds if bound not in API.text] == []
+
+
+# -- filters, and the command line ------------------------------------------------------------
+
+
+def test_every_field_of_the_filter_language_is_documented() -> None:
+    rows = FILTERS_PAGE.rows("field", "takes")
+    assert sorted(only(row[0]) for row in rows) == sorted(FIELDS)
+    for name, takes, *_ in rows:
+        field = FIELDS[only(name)]
+        assert (takes in ("number", "bytes", "seconds", "time")) == (":>" in field.operators), name
+        assert takes == "words" or field.takes_list, name
+        if takes in ("bytes", "seconds"):
+            field.parse(f">1{'KiB' if takes == 'bytes' else 'ms'}")
+
+
+def test_what_the_page_says_can_be_written_can_be_written() -> None:
+    for cell, *_ in FILTERS_PAGE.rows("written", "means"):
+        for text in shown(cell):
+            assert Filter.parse(text).terms, text
+    for unit in [*BYTES, *SECONDS]:
+        assert f"`{unit}`" in FILTERS_PAGE.prose
+
+
+def test_the_bounds_of_a_filter() -> None:
+    bounds = {
+        "characters of a filter": f"{parser.CHARACTERS_MAXIMUM:,}",
+        "brackets within brackets": f"{parser.DEPTH_MAXIMUM}",
+        "values in a filter": f"{parser.VALUES_MAXIMUM}",
+    }
+    assert {row[0]: row[1] for row in FILTERS_PAGE.rows("what", "bound")} == bounds
+
+
+def test_every_option_of_the_command_line_is_documented() -> None:
+    documented = sorted(
+        option for row in COMMAND_LINE.rows("option", "does") for option in shown(row[0])
+    )
+    options = [param for command in cli.commands.values() for param in command.params]
+    names = sorted(
+        name for option in options if isinstance(option, click.Option) for name in option.opts
+    )
+    assert documented == names
+    said = COMMAND_LINE.text
+    assert all(f"socketdeck {name}" in said for name in cli.commands)
+    assert f"the last so many: {EVENTS_SHOWN}, or {EVENTS_BEFORE_FOLLOWING} before" in said
 
 
 # -- operations -------------------------------------------------------------------------------
@@ -287,7 +365,7 @@ def test_every_limit_is_as_the_code_has_it() -> None:
         "connections to the panel": f"{arbiter.CONNECTIONS_MAXIMUM:,}",
         "connections of one address whose head is awaited": f"{worker.WAITING_PER_ADDRESS}",
         "live links": f"`SOCKETDECK_LIVE_CLIENTS` ({default.live_clients})",
-        "followed streams of events": f"{STREAMS_FOLLOWED}",
+        "streams of events, followed or taken away": f"{STREAMS_FOLLOWED}",
         "calls that wait (start, stop, try and the like)": f"{CALLS_WAITING}",
         "bytes that `try` sends": size(services_api.TRY_BYTES),
         "bytes that `try` reads": size(exchange.RECEIVED_BYTES),
@@ -303,6 +381,7 @@ def test_every_limit_is_as_the_code_has_it() -> None:
         "bytes of events, compressed": size(default.history_bytes),
         "closed connections": f"{default.history_connections:,}",
         "bytes of closed connections": size(bounds.connection_bytes),
+        "exceptions, each failure once": f"{GROUPS_KEPT:,}",
     }
     assert {row[0]: row[1] for row in OPERATIONS.rows("what", "bound")} == limits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from collections.abc import Callable
@@ -382,6 +383,8 @@ def test_a_unix_peer_has_credentials(
         "pid": os.getpid(),
         "uid": os.getuid(),
         "gid": os.getgid(),
+        "user": getpass.getuser(),
+        "process": Path("/proc/self/comm").read_text().rstrip("\n"),
     }
     (tmp_path / "client").unlink()
 

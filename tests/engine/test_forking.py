@@ -106,9 +106,9 @@ def test_an_idle_child_does_not_wake_up(
 
 
 def test_what_a_child_sends_in_a_rush_is_folded_and_adds_up(
-    resident: Service, connect: Connect, events: Transcript
+    serve: Serve, connect: Connect, events: Transcript
 ) -> None:
-    client = connect(resident)
+    client = connect(serve("forked:Resident", concurrency="forking", capture={"level": "payload"}))
     count = 20_000
     client.say(f"stream {count}")
     assert sum(client.line() == "123456789" for _ in range(count)) == count

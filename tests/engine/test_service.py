@@ -903,13 +903,13 @@ def test_what_cannot_act_at_once_waits_for_the_next_start(
         handler="greeting",
         options={"message": "Welcome"},
         description="polite",
-        capture={"level": "off"},
+        pool_size=3,
     )
     assert edited is service
-    assert service.status().pending_changes == ["options", "capture"]
+    assert service.status().pending_changes == ["pool_size", "options"]
     assert connect(service).rest() == b"Thank you for connection"
     told = events.wait("service.updated", service="greeter").data
-    assert told["changed"] == ["description", "options", "capture"]
+    assert told["changed"] == ["description", "pool_size", "options"]
     assert told["definition"]["description"] == "polite"
     service.restart()
     assert service.status().pending_changes == []

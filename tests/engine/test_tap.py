@@ -46,8 +46,13 @@ def borrow(
     deck: Supervisor,
     loaded: Any,
     release: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Borrow:
-    """Connects to a service whose handler lends its request to the test."""
+    """Connects to a service whose handler lends its request to the test.
+
+    The taps count, as where no kernel does; what it counts is seen in `test_capture`.
+    """
+    monkeypatch.setattr("socketdeck.kernel.counts_bytes", lambda: False)
 
     def make(level: str = "payload", address: str = "tcp://127.0.0.1:0", size: int = 0) -> Borrowed:
         service = serve(

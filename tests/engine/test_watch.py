@@ -253,7 +253,7 @@ def clock(deck: Supervisor, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the engine, from now on."""
     clock = Clock()
     monkeypatch.setattr(deck, "_timekeeper", clock)
-    for module in ("service", "connections", "watch", "journal"):
+    for module in ("flows", "service", "connections", "watch", "journal"):
         played = type("time", (), {**vars(time), "time": clock.time})
         monkeypatch.setattr(f"socketdeck.{module}.time", played)
     return clock

@@ -178,3 +178,30 @@ test("a topic that is refused tells its reader why", () => {
   socket.sent[0][2]({ ok: false, error: "there is no service gone" });
   assert.deepEqual(got.refused, ["there is no service gone"]);
 });
+
+test("from now on: what is seen begins with the answer", () => {
+  const { socket, live, got, reader } = link();
+  socket.happens("connect");
+  live.subscribe("events", {}, null, reader);
+  assert.equal("after" in socket.asked, false);
+  socket.sent.at(-1)[2]({ ok: true, snapshot: null, seq: 40 });
+  socket.happens("frame", frame(39, 42, { topic: "events", name: undefined }), () => {});
+  assert.deepEqual(got.seqs, [41, 42]);
+  socket.happens("disconnect");
+  socket.happens("connect");
+  assert.equal(socket.asked.after, 42);
+});
+
+test("another filter takes the place of the last, whose frames on their way are not taken for its own", () => {
+  const { socket, live, got, reader } = link();
+  const late = { snapshots: 0, onSnapshot: () => (late.snapshots += 1), onFrame: () => assert.fail("this is over") };
+  socket.happens("connect");
+  live.subscribe("events", { filter: "kind:data" }, null, late);
+  const answer = socket.sent.at(-1)[2];
+  live.subscribe("events", { filter: "kind:error" }, null, reader);
+  answer({ ok: true, snapshot: null, seq: 3 });
+  const of = (filter, from) => frame(from, from, { topic: "events", name: undefined, filter });
+  socket.happens("frame", of("kind:data", 4), () => {});
+  socket.happens("frame", of("kind:error", 5), () => {});
+  assert.deepEqual([got.seqs, late.snapshots], [[5], 0]);
+});

@@ -124,7 +124,6 @@ NOT_BUILT = [
     ("limits", {"max_connection_rate": 1}),
     ("limits", {"idle_timeout": 1}),
     ("limits", {"max_lifetime": 1}),
-    ("capture", {"level": "auto"}),
 ]
 
 

@@ -6,14 +6,15 @@ import base64
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from socketdeck import Connection
-from tests.panels import Rest, RunningPanel, connected
+from tests.panels import SECONDS, Rest, RunningPanel, connected
 
 DEAF = """
 import threading
@@ -42,6 +43,16 @@ def peers(rest: Rest, address: str, count: int) -> Iterator[list[Any]]:
 def ids(rest: Rest, **query: Any) -> list[int]:
     page = rest.get("/connections", params=query).json()
     return [connection["id"] for connection in page["items"]]
+
+
+def wait_until(rest: Rest, path: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What is at `path` once it is so."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        shown: dict[str, Any] = rest.get(path).json()
+        if is_so(shown):
+            return shown
+    raise AssertionError(f"{path} has stayed {shown}")
 
 
 def test_an_open_connection(client: Rest) -> None:
@@ -93,8 +104,8 @@ def test_a_page_looks_once_at_each_that_is_on_it(
         first = ids(client, limit=2)
         assert looked_at == first
         looked_at.clear()
-        ids(client, limit=2, sort="rtt")
-        assert len(looked_at) == len(set(looked_at)) == 6
+        by_rtt = ids(client, limit=2, sort="rtt")
+        assert looked_at == by_rtt
 
 
 def test_pages_of_open_and_closed_ones_together(client: Rest, panel: RunningPanel) -> None:
@@ -236,22 +247,97 @@ def test_close_those_that_are_chosen(client: Rest) -> None:
     two = client.start("two")["status"]["address"]
     with peers(client, one, 3) as ones, peers(client, two, 2) as twos:
         answer = client.post("/connections/close", params={"service": "one"}, json={})
-        assert answer.json() == {"count": 3}
+        assert answer.json() == {"count": 3, "closing": None}
         assert [peer.recv(1) for peer in ones] == [b"", b"", b""]
-        assert client.post("/connections/close").json() == {"count": 2}
+        assert client.post("/connections/close").json()["count"] == 2
         assert [peer.recv(1) for peer in twos] == [b"", b""]
-    assert client.post("/connections/close").json() == {"count": 0}
+    assert client.post("/connections/close").json()["count"] == 0
+
+
+def test_close_those_that_are_named(client: Rest) -> None:
+    one = client.start("one")["status"]["address"]
+    two = client.start("two")["status"]["address"]
+    with peers(client, one, 3) as ones, peers(client, two, 1) as (other,):
+        first, second, third = ids(client, service="one", sort="id")
+        (stranger,) = ids(client, service="two")
+        # The filters apply as well, and what is not open is passed over.
+        named = {"ids": [third, first, stranger, 10**9]}
+        answer = client.post("/connections/close", params={"service": "one"}, json=named)
+        assert answer.json() == {"count": 2, "closing": None}
+        assert (ones[0].recv(1), ones[2].recv(1)) == (b"", b"")
+        assert set(ids(client)) == {second, stranger}
+        assert client.post("/connections/close", json=named).json()["count"] == 1
+        assert other.recv(1) == b""
+        assert client.post("/connections/close", json={"ids": []}).json()["count"] == 0
+        assert ids(client) == [second]
+
+
+@pytest.mark.parametrize("bad", [[0], ["1"], [1.5], list(range(1, 10_002)), 7])
+def test_ids_that_make_no_sense(client: Rest, bad: Any) -> None:
+    answer = client.post("/connections/close", json={"ids": bad, "how": "melt"})
+    assert answer.status_code == 422
+    pointers = {error["pointer"].split("/")[1] for error in answer.json()["errors"]}
+    assert pointers == {"ids", "how"}
 
 
 def test_close_at_a_pace(client: Rest) -> None:
     address = client.start("one")["status"]["address"]
     with client.follow(service="one") as events, peers(client, address, 4) as clients:
         answer = client.post("/connections/close", json={"pace": 50})
-        assert answer.json() == {"count": 4}
+        assert answer.json()["count"] == 4
         times = [events.until_kind("audit")["time"] for _ in clients]
         assert [peer.recv(1) for peer in clients] == [b""] * 4
     assert times == sorted(times)
     assert len(set(times)) == 4
+    path = f"/connections/closings/{answer.json()['closing']}"
+    shown = wait_until(client, path, lambda closing: closing["state"] != "running")
+    assert (shown["state"], shown["count"], shown["done"], shown["missed"]) == ("ended", 4, 4, 0)
+    assert client.get("/connections/closings").json()["items"] == [shown]
+    assert client.delete(path).json() == shown
+    assert client.get("/connections/closings/99").status_code == 404
+
+
+def test_a_closing_is_stopped(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with peers(client, address, 3) as clients:
+        order = ids(client, sort="id")
+        answer = client.post("/connections/close", json={"pace": 0.01, "ids": order})
+        path = f"/connections/closings/{answer.json()['closing']}"
+        assert clients[0].recv(1) == b""
+        assert client.delete(path).status_code == 200
+        shown = wait_until(client, path, lambda closing: closing["state"] != "running")
+        assert (shown["state"], shown["count"], shown["done"]) == ("stopped", 3, 1)
+        assert shown["ended_at"] >= shown["started_at"]
+        assert ids(client, sort="id") == order[1:]
+
+
+def test_those_that_left_by_themselves_are_told_apart(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with client.follow(service="one") as events, peers(client, address, 2) as (_, second):
+        answer = client.post("/connections/close", json={"pace": 4})
+        second.close()
+        events.until(
+            lambda event: (
+                event["kind"] == "connection.closed" and event["data"]["reason"] == "client_closed"
+            )
+        )
+        path = f"/connections/closings/{answer.json()['closing']}"
+        shown = wait_until(client, path, lambda closing: closing["state"] != "running")
+    assert (shown["state"], shown["done"], shown["missed"]) == ("ended", 1, 1)
+
+
+def test_only_so_many_closings_at_a_time(client: Rest) -> None:
+    address = client.start("one")["status"]["address"]
+    with peers(client, address, 10):
+        numbers = ids(client, sort="id")
+        for at in range(0, 8, 2):
+            named = {"pace": 0.001, "ids": numbers[at : at + 2]}
+            assert client.post("/connections/close", json=named).status_code == 200
+        refused = client.post("/connections/close", json={"pace": 0.001})
+        assert refused.status_code == 503
+        assert "4 closings go on" in refused.json()["detail"]
+        for closing in client.get("/connections/closings").json()["items"]:
+            client.delete(f"/connections/closings/{closing['id']}")
 
 
 def test_a_panel_that_ends_ends_a_slow_closing(tmp_path: Path) -> None:
@@ -259,7 +345,7 @@ def test_a_panel_that_ends_ends_a_slow_closing(tmp_path: Path) -> None:
     rest = running.rest()
     address = rest.start("one", drain_timeout=0)["status"]["address"]
     with peers(rest, address, 3):
-        assert rest.post("/connections/close", json={"pace": 0.01}).json() == {"count": 3}
+        assert rest.post("/connections/close", json={"pace": 0.01}).json()["count"] == 3
         rest.session.close()
         running.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "socketdeck-closing"]

@@ -102,7 +102,7 @@ def test_a_stream_that_is_filtered(client: Rest) -> None:
 
 
 def test_without_gaps_or_repeats_while_much_happens(client: Rest) -> None:
-    address = client.start("one")["status"]["address"]
+    address = client.start("one", capture={"level": "payload"})["status"]["address"]
     start = client.get("/events").json()["items"][0]["seq"]
     stop = threading.Event()
 

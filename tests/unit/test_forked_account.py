@@ -72,7 +72,7 @@ def test_a_whole_life_is_one_packet(conversation: Account) -> None:
     assert sent[1:] == [OUT, 2, "00ff"]
     assert began * 1e6 <= received[0] <= sent[0] <= time.time() * 1e6
     assert log[1:] == ["service.log", {"stream": "stdout", "text": 'a "quoted"\n\\ line'}]
-    assert counted == [6, 2, 1, 1]
+    assert counted == [6, 2, 1, 1, 0]
     assert end == [0, 0, 1, 0, 0]
 
 
@@ -87,7 +87,7 @@ def test_each_thing_is_told_once(conversation: Account) -> None:
     assert [event[1:] for event in second[2]] == [[IN, 4, None]]
     (last,) = told(conversation.packets(1_700_000_003.0))
     assert last[1:3] == [None, []]
-    assert last[3] == [7, 0, 2, 0]
+    assert last[3] == [7, 0, 2, 0, 0]
     assert last[4] == [0, 0, 0, 0, 0]
 
 

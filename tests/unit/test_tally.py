@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from socketdeck.tally import BUCKETS_KEPT, HANDLING_KEPT, Tally
+from socketdeck.tally import BUCKETS_KEPT, HANDLING_KEPT, TIMES_SAMPLED, Tally
 
 DEADLINE_SECONDS = 10.0
 
@@ -89,3 +89,33 @@ def test_the_deadline_of_one_who_waits_can_be_brought_forward() -> None:
     tally.tell_idle()
     waiting.join(DEADLINE_SECONDS)
     assert idle == [False]
+
+
+def test_the_first_change_after_a_sample_is_told_once() -> None:
+    tally, told = Tally(), []
+    tally.bucket(100.0)
+    tally.sample_with(lambda: told.append("stirred"))
+    tally.bucket(100.5)
+    tally.handled(0.5)
+    tally.stir()
+    assert told == ["stirred"]
+    totals, times = tally.take_sample()
+    assert times == [0.5]
+    assert totals.connections == 0
+    assert tally.take_sample()[1] == []
+    tally.handled(0.25)
+    assert told == ["stirred", "stirred"]
+    tally.sample_with(None)
+    tally.take_sample()
+    tally.handled(0.25)
+    assert told == ["stirred", "stirred"]
+
+
+def test_times_that_nobody_takes_are_bounded() -> None:
+    tally = Tally()
+    tally.sample_with(lambda: None)
+    for number in range(TIMES_SAMPLED + 5):
+        tally.handled(number)
+    _, times = tally.take_sample()
+    assert len(times) == TIMES_SAMPLED
+    assert times[0] == 5

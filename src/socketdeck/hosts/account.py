@@ -49,6 +49,7 @@ class Account(Counts):
         "recorded",
         "reset",
         "told_to_end",
+        "twins",
     )
 
     def __init__(
@@ -61,6 +62,7 @@ class Account(Counts):
         self.reset = self.io_failed = self.told_to_end = False
         self.raised: str | None = None
         self.handles = 1
+        self.twins: tuple[Any, ...] = ()
         self.elsewhere: Any = None
         self.control = self
         self.key = self.pid = 0
@@ -83,6 +85,9 @@ class Account(Counts):
     def detached(self, connection: Any, descriptor: int) -> None:
         """Its handler goes on without our socket."""
         self.elsewhere = whereabouts(descriptor)
+
+    def leaving(self, connection: Any, found: Any) -> None:
+        """Its socket is about to be closed; what the kernel counted of it is not asked for."""
 
     def packets(self, ended: float | None = None) -> list[bytes]:
         """What has not been told yet, as packets for the wire; `ended` is when, where it is all."""
@@ -115,7 +120,7 @@ class Account(Counts):
                 self.told_to_end,
                 self.inbox.take_lost(last=True),
             )
-        message = '[["%s",0,%d,[%d,%s,[%s],[%d,%d,%d,%d],%s]]]' % (
+        message = '[["%s",0,%d,[%d,%s,[%s],[%d,%d,%d,%d,%d],%s]]]' % (
             wire.LIVED,
             self.key,
             (ended or time()) * 1e6,
@@ -125,6 +130,7 @@ class Account(Counts):
             self.bytes_out,
             self.messages_in,
             self.messages_out,
+            self.unseen,
             end,
         )
         return message.encode("utf-8", "surrogatepass")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import _socket
 import contextlib
+import mmap
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from socketdeck import ends, output
 from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
 from socketdeck.hosts.account import Account
+from socketdeck.hosts.errands import Errands, run_errands
 from socketdeck.tap_levels import SOCKET_CLASSES
 
 TYPE_CHECKING = False  # not from `typing`: see `forking`
@@ -36,6 +38,9 @@ LATE_SECONDS = 0.05
 
 BELATED_SECONDS = LATE_SECONDS / 2
 """A child that begins so late may have had its first nudge before it could hear one."""
+
+LEVELS = ("off", "counters", "events", "payload")
+PREFIX_BYTES = 4
 
 NUDGE = signal.SIGURG
 """A signal that means nothing where it is not expected: a program that a handler puts in its own
@@ -55,6 +60,7 @@ class Child:
         end: socket.socket,
         bell: socket.socket,
         *,
+        errands: Errands,
         level: str,
         prefix: int,
         local_known: bool,
@@ -71,6 +77,8 @@ class Child:
         self._worker_pid = os.getpid()
         self._telling = False
         self._unsent: list[bytes] = []
+        self._errands = errands
+        self._wanted = mmap.mmap(-1, 1 + PREFIX_BYTES)  # shared by the worker and all its children
         self.account = account = Account(
             ipv4=listening.family == socket.AF_INET,
             recorded=level != "off",
@@ -81,6 +89,25 @@ class Child:
         self.request = SOCKET_CLASSES[level](listening.family, listening.type)
         _socket.socket.close(self.request)
         self.request._connection = account  # type: ignore[assignment]
+        self.look(level, prefix)
+
+    def look(self, level: str, prefix: int) -> None:
+        """In the worker: have all children look as closely as that, the living ones when nudged."""
+        self._wanted[:] = bytes([LEVELS.index(level)]) + prefix.to_bytes(PREFIX_BYTES, "little")
+        self._obey()
+
+    def _obey(self) -> None:
+        """Look as closely as is wanted now."""
+        wanted = self._wanted[:]
+        socket_class = SOCKET_CLASSES[LEVELS[wanted[0]]]
+        account = self.account
+        account.prefix = int.from_bytes(wanted[1:], "little")
+        account.recorded = account.recorded or wanted[0] > 0
+        self.request.__class__ = socket_class
+        for twin in account.twins:
+            found = twin()
+            if found is not None:
+                found.__class__ = socket_class
 
     def serve(self, descriptor: int, client_address: Any, key: int, opened_at: float) -> None:
         """Handle the connection that was accepted as `descriptor`, tell all, and exit."""
@@ -163,9 +190,12 @@ class Child:
         if self._telling or os.getpid() != account.pid:
             return
         self._telling = True
+        self._obey()
         try:
+            answers = run_errands(self._errands, account, self.request, frame)
             if not self._unsent:
                 self._unsent = account.packets()
+            self._unsent += answers  # behind what they are about
             while self._unsent:
                 self._end.send(self._unsent[0], socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
                 del self._unsent[0]

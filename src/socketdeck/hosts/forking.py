@@ -43,6 +43,7 @@ from time import monotonic, time
 from socketdeck import output
 from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
+from socketdeck.hosts.errands import Errands
 from socketdeck.hosts.forked import LATE_SECONDS, NUDGE, Child
 from socketdeck.hosts.rehearsal import rehearse
 from socketdeck.seating import seat
@@ -69,9 +70,11 @@ class ForkingWorker:
         self._listening = listening
         self._accept = listening._accept  # type: ignore[attr-defined]
         self._server = _server(listening, order)
+        self._errands = Errands()
         self._make_child = partial(
             Child,
             self._server,
+            errands=self._errands,
             level=order["level"],
             prefix=order["prefix"],
             local_known=order["local"] is not None,
@@ -283,6 +286,11 @@ class ForkingWorker:
             self._nudge_all()  # the panel is to know of whom it waits for
         elif name == "close":
             self._end_connection(*details)
+        elif name == "ask":
+            self._ask(*details)
+        elif name == "level":
+            self._child.look(*details)
+            self._nudge_all()  # those that live learn of it by this
         elif name == "close_all":
             self._ending = True
             self._nudge_all()
@@ -293,6 +301,18 @@ class ForkingWorker:
         for pid, key, *_ in self._children.values():
             if key == wanted:
                 os.kill(pid, signal.SIGUSR1 if how == "reset" else signal.SIGTERM)
+
+    def _ask(self, number: int, deadline: float, what: str, wanted: int, data: bytes) -> None:
+        """Have a child do what is asked of it, and say so; nothing where it has ended."""
+        for pid, key, *_ in self._children.values():
+            if key == wanted:
+                if self._errands.leave(pid, key, number, deadline, what, data):
+                    now = monotonic()
+                    self._nudge(pid, now)
+                    self._due.setdefault(pid, now + LATE_SECONDS)  # in case that it is telling now
+                else:
+                    refused = "too many of its kind are being asked at the moment; try again"
+                    self._tell(wire.ANSWERED, {"question": number, "refused": refused})
 
     def _tell(self, kind: str, data: Any = None, key: int | None = None) -> None:
         _tell(self._end, kind, data, key)

@@ -21,6 +21,8 @@ class Run:
     """One run of a service: what is wanted, on which socket, and who keeps count."""
 
     definition: ServiceDefinition
+    level: str
+    """How closely it is watched to begin with: any level but `auto`."""
     listener: Listener
     table: ConnectionTable
     tally: Tally
@@ -64,6 +66,15 @@ class Host(Protocol):
 
     def start(self) -> None:
         """Serve; returns once it does. What hinders it is raised, and nothing is left running."""
+
+    def set_level(self, level: str, prefix: int, *, each: bool = False) -> None:
+        """Look as closely as that from now on, at live connections too; returns at once.
+
+        `each`: at level `counters`, each message is to be counted, and not by the kernel.
+        """
+
+    def recount(self) -> bool:
+        """Take over what the kernel has counted; whether there is anything that it counts."""
 
     def stop_accepting(self) -> None:
         """Take no more requests; returns at once."""

@@ -8,13 +8,14 @@ is given to the journal at once.
 
 from __future__ import annotations
 
+import math
 import signal
 import struct
 import time
 from collections.abc import Callable
 from typing import Any
 
-from socketdeck.connections import Connection, Control, opening_of
+from socketdeck.connections import Connection, Control, opening_of, serving_of
 from socketdeck.event import Draft, data_detail
 from socketdeck.hosts import wire
 from socketdeck.hosts.host import Run
@@ -38,11 +39,13 @@ class Mirror:
         self._run = run
         self._far_side = far_side
         self._service = run.definition.name
-        self._recorded = run.definition.capture.level != "off"
+        self.recorded = run.level != "off"
+        """Whether what it says is recorded; the host says otherwise where that changes."""
         self._connections: dict[int, Connection] = {}  # by the child's own numbers
         self._drafts: list[Draft] = []
         self._takes: dict[str, Take] = {
             "connection.opened": self._opened,
+            "connection.served": self._served,
             "connection.closed": self._closed,
             wire.COUNTED: self._counted,
             wire.BEGUN: self._begun,
@@ -66,7 +69,7 @@ class Mirror:
     def publish(self) -> None:
         """Give the events of what was taken their place; at level `off` there are none."""
         drafts, self._drafts = self._drafts, []
-        if drafts and self._recorded:
+        if drafts and self.recorded:
             journal = self._run.table.journal
             try:
                 journal.publish(drafts)
@@ -91,8 +94,11 @@ class Mirror:
         client_address: Any,
         local: str | None,
         credentials: tuple[int, int, int] | None,
+        *,
+        waits: bool = False,
+        forked: int | None = None,
     ) -> Connection:
-        """A connection here for one of the child's."""
+        """A connection here for one of the child's; `forked`: the process that serves it alone."""
         run = self._run
         connection = Connection(
             run.table,
@@ -110,7 +116,11 @@ class Mirror:
         connection.peer_credentials = credentials
         self._connections[key] = connection
         run.table.show(connection)
-        self._draft(opened_at, connection, "connection.opened", opening_of(connection))
+        connection.waits = waits
+        opening = opening_of(connection)
+        if forked is not None:
+            connection.pid = opening["pid"] = forked
+        self._draft(opened_at, connection, "connection.opened", opening)
         return connection
 
     def _end(self, connection: Connection, reason: str | None, when: float) -> None:
@@ -137,8 +147,20 @@ class Mirror:
             data["client_address"],
             data["local"],
             tuple(credentials) if credentials is not None else None,
+            waits=data["waiting"] is True,
         )
         connection.pid = data["pid"]
+
+    def _served(self, when: float, key: int, data: Any) -> None:
+        """One that waited has its thread."""
+        waited, thread, pid = float(data["waited"]), data["thread"], data["pid"]
+        if not (0 <= waited < math.inf and isinstance(thread, str) and isinstance(pid, int)):
+            raise TypeError("connection.served tells how long it waited, a thread and a process")
+        connection = self._connections.get(key)
+        if connection is not None and connection.waits:
+            connection.waits = False
+            connection.waited, connection.thread, connection.pid = waited, thread, pid
+            self._draft(when, connection, "connection.served", serving_of(connection))
 
     def _closed(self, when: float, key: int, data: Any) -> None:
         """The child said so, having told of all it counted."""
@@ -192,6 +214,7 @@ class Mirror:
                 connection.error = data
             with tally.lock:
                 tally.errors += 1
+                tally.stir()
         elif kind == "connection.rejected":
             with tally.lock:
                 tally.rejected += 1
@@ -265,6 +288,8 @@ class ForkedMirror(Mirror):
     def _open(self, key: int, opening: Any) -> Connection:
         """It is in its handler already."""
         pid, moment, client_address, local, credentials = opening
+        if not isinstance(pid, int):
+            raise TypeError("an opening tells of its process")
         opened_at = moment / 1e6
         connection = self._show(
             key,
@@ -272,8 +297,9 @@ class ForkedMirror(Mirror):
             client_address,
             self._local or peer_text(wire.address_of(local)),
             struct.unpack("3i", bytes.fromhex(credentials)) if credentials else None,
+            forked=pid,
         )
-        connection.pid, connection.thread = pid, "MainThread"
+        connection.thread = "MainThread"
         connection.handling_since = _monotonic_of(opened_at)
         self.handling += 1
         return connection
@@ -292,6 +318,7 @@ def _count_to(connection: Connection, totals: list[int]) -> None:
         connection.bytes_out,
         connection.messages_in,
         connection.messages_out,
+        connection.unseen,
     ) = totals
 
 

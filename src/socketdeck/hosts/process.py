@@ -25,6 +25,7 @@ from socketdeck.building import Plan
 from socketdeck.connections import Connection
 from socketdeck.errors import LoadError, SocketdeckError
 from socketdeck.hosts import wire
+from socketdeck.hosts.asking import Asking
 from socketdeck.hosts.far_side import FarSide
 from socketdeck.hosts.host import Leftover, Run
 from socketdeck.hosts.mirror import ForkedMirror, Mirror, signal_name
@@ -79,6 +80,7 @@ class ProcessHost:
         self._reader: threading.Thread | None = None
         self._ready = threading.Event()
         self._start_failure: dict[str, Any] | None = None
+        self._asking = Asking(self._post)
         self._mirror = self._make_mirror()
         self._settled = False
         self._caught_up = True
@@ -126,6 +128,13 @@ class ProcessHost:
             self.close(time.monotonic())
             raise
 
+    def set_level(self, level: str, prefix: int, *, each: bool = False) -> None:
+        self._mirror.recorded = level != "off"
+        self.order("level", level, _prefix(prefix))
+
+    def recount(self) -> bool:
+        return False  # the child does, and tells
+
     def stop_accepting(self) -> None:
         self._stopping = True
         self.order("stop_accepting")
@@ -168,6 +177,17 @@ class ProcessHost:
         if self._end is not None:
             with contextlib.suppress(OSError):
                 self._end.send(wire.pack_order(name, *details), socket.MSG_NOSIGNAL)
+
+    def _post(self, name: str, *details: Any) -> bool:
+        """Tell the child to do something, if it takes that at once."""
+        try:
+            assert self._end is not None
+            self._end.send(
+                wire.pack_order(name, *details), socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+            )
+        except OSError:
+            return False
+        return True
 
     def _spawn(self) -> None:
         """Start the child, on the other end of the wire."""
@@ -215,8 +235,8 @@ class ProcessHost:
             "options": json.loads(json.dumps(definition.options, default=str)),
             "folder": str(run.folder) if run.folder else None,
             "generation": run.generation,
-            "level": definition.capture.level,
-            "prefix": min(definition.capture.bytes or wire.PAYLOAD_BYTES, wire.PAYLOAD_BYTES),
+            "level": self._run.level,
+            "prefix": _prefix(definition.capture.bytes),
             "local": self._local(),
             "requests": run.requests,
             "timeout": run.timeout,
@@ -224,7 +244,7 @@ class ProcessHost:
         }
 
     def _make_mirror(self) -> Mirror:
-        far_side = FarSide(self.order)
+        far_side = FarSide(self.order, self._asking)
         if self._forks_streams:
             return ForkedMirror(self._run, far_side, self._local())
         return Mirror(self._run, far_side)
@@ -304,6 +324,8 @@ class ProcessHost:
             self._end_by_itself(data["failure"])
         elif kind == wire.SETTLED:
             self._settled = True
+        elif kind == wire.ANSWERED:
+            self._asking.take(data)
         else:
             self._mirror.take(kind, when, key, data)
 
@@ -374,6 +396,11 @@ class ProcessHost:
     def _mine(self) -> list[Connection]:
         with self._run.tally.lock:
             return list(self._run.tally.open.values())
+
+
+def _prefix(wanted: int) -> int:
+    """How many bytes of a message a child keeps; 0 asks for all, of which it has room for some."""
+    return min(wanted or wire.PAYLOAD_BYTES, wire.PAYLOAD_BYTES)
 
 
 def _how(status: int) -> str:

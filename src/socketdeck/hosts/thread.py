@@ -68,9 +68,10 @@ class ThreadHost:
             service=definition.name,
             transport=address.transport,
             generation=run.generation,
-            level=definition.capture.level,
+            level=run.level,
             prefix=definition.capture.bytes,
             local=str(address).partition("://")[2] if fixed else None,
+            by_kernel=True,
         )
         self._server = build_server(Plan.of(definition), run.listener.duplicate(), handler, watch)
         elsewhere = definition.concurrency in ("threading", "pool")
@@ -80,6 +81,13 @@ class ThreadHost:
             self._server.ensure_waker()  # what hinders it is known now, and not when it stops
             self._thread = threading.Thread(target=self._serve, name=definition.name, daemon=True)
             self._thread.start()
+
+    def set_level(self, level: str, prefix: int, *, each: bool = False) -> None:
+        if self._watch is not None:
+            self._watch.set_level(level, prefix, each=each)
+
+    def recount(self) -> bool:
+        return self._watch is not None and self._watch.recount_all()
 
     def stop_accepting(self) -> None:
         self._stopping = True

@@ -49,6 +49,11 @@ REAPED = "~reaped"
 SETTLED = "~settled"
 """No more is accepted, and nobody was whom the panel does not know of."""
 LOST = "~lost"
+ANSWERED = "~answered"
+"""What a question to the child comes to: see `asking`."""
+
+STACK, SEND = "stack", "send"
+"""What it is asked for a connection: where its handler is, and to send something to its peer."""
 
 Message = list["Any"]
 

@@ -15,12 +15,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from socketdeck import output
 from socketdeck.building import Plan, build_server
 from socketdeck.collector import leave_out_what_is_loaded
+from socketdeck.errors import SocketdeckError
 from socketdeck.failure import failure_of
 from socketdeck.hosts import wire
 from socketdeck.hosts.worker_watch import (
@@ -131,12 +133,32 @@ class Worker:
             key, how = details
             with contextlib.suppress(Exception):
                 self._table.get(key).close(how)
+        elif name == "level":
+            self.watch.set_level(*details)
+        elif name == "ask":
+            self._answer(*details)
         elif name == "close_all":
             for connection in self._table.open():
                 connection.close()
         elif name == "quit":
             self.journal.finish()
             os._exit(0)
+
+    def _answer(self, number: int, deadline: float, what: str, key: int, data: bytes) -> None:
+        """Say what is asked of a connection, or why not; nothing once nobody waits for it."""
+        if time.monotonic() > deadline:
+            return
+        try:
+            connection = self._table.get(key)
+            if what == wire.STACK:
+                answer = self.watch.stack(connection).as_answer()
+            else:
+                answer = {"sent": connection.send(data)}
+        except SocketdeckError as error:
+            answer = {"refused": str(error)}
+        except Exception as error:
+            answer = {"refused": f"{type(error).__name__}: {error}"}
+        self.journal.tell(wire.ANSWERED, {"question": number, **answer})
 
 
 def _load(order: dict[str, Any]) -> Any:

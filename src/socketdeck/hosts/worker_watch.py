@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from socketdeck.connections import Connection, ConnectionTable
+from socketdeck.errors import Unreachable
 from socketdeck.event import Draft, data_detail
 from socketdeck.hosts import wire
 from socketdeck.hosts.writer import Writer
 from socketdeck.journal import Journal
+from socketdeck.stack import Standing
 from socketdeck.tally import Tally
 from socketdeck.watch import Watch
 
@@ -59,7 +61,7 @@ class WireJournal(Journal):
     def _publish(self, drafts: Iterable[Draft]) -> None:
         self._write([[kind, when, key, data] for when, _, key, kind, data in drafts])
 
-    def _tell_loss(self, count: int | None, source: str) -> None:
+    def _tell_loss(self, count: int | None, source: str, service: str | None = None) -> None:
         self._write([[wire.LOST, 0, None, {"count": count}]])
 
     def _write(self, messages: list[wire.Message]) -> None:
@@ -101,6 +103,7 @@ class WorkerTable(ConnectionTable):
             "peer_credentials": connection.peer_credentials,
             "pid": os.getpid(),
             "opened_at": connection.opened_at,
+            "waiting": connection.waits,
         }
         self.journal.record(connection.origin, "connection.opened", opening)
 
@@ -135,13 +138,28 @@ class ForkingWatch(WorkerWatch):
     the child tells the rest.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.children: dict[int, Connection] = {}
+        """The flows whose datagrams are in a handler, by the children's processes."""
+
     def forked(self, connection: Connection, pid: int) -> None:
         """In the worker: a child was forked, which handles a datagram of this flow."""
+        self.children[pid] = connection
         data = {"thread": "MainThread", "pid": pid}
         self.journal.record(connection.origin, wire.BEGUN, data)
 
     def begin(self, connection: Connection | None) -> None:
         Watch.begin(self, connection)
+
+    def stack(self, connection: Connection) -> Standing:
+        """Only where no datagram of it is in a handler: a child for one hears nobody."""
+        if connection in self.children.values():
+            raise Unreachable(
+                "its datagram is handled in a child process of its own, which cannot be asked; "
+                "wait for its end, or serve it by threads"
+            )
+        return super().stack(connection)
 
     def leave_child(self) -> int:
         """In the forked child, at its end; returns the status to leave with."""
@@ -150,6 +168,7 @@ class ForkingWatch(WorkerWatch):
 
     def reaped(self, connection: Connection, pid: int, status: int) -> None:
         """In the worker: the child is gone, by `status` of waitpid(2)."""
+        del self.children[pid]
         code = os.waitstatus_to_exitcode(status)
         if code != wire.SAID_ALL:
             data = {"pid": pid, "status": code}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-VERSION = 2
+VERSION = 3
 """Of what `native.c` offers: what was built for another version is left alone."""
 
 try:

@@ -19,8 +19,8 @@ class Counts:
     """Counters that the taps write to. Bytes and messages, in and out.
 
     `touch` is called with it when a counter is written to and `changed` is not set, which it then
-    is. `peer_ended` says that the peer has sent its last byte. Of payloads `prefix` bytes are
-    kept, 0 standing for all.
+    is. `unseen` are the messages that were counted without an event. `peer_ended` says that the
+    peer has sent its last byte. Of payloads `prefix` bytes are kept, 0 standing for all.
     """
 
     __slots__ = (
@@ -36,6 +36,7 @@ class Counts:
         "peer_ended",
         "prefix",
         "touch",
+        "unseen",
     )
 
     def __init__(
@@ -49,5 +50,6 @@ class Counts:
         self.append = inbox.append
         self.number = inbox.number
         self.bytes_in = self.bytes_out = self.messages_in = self.messages_out = 0
+        self.unseen = 0
         self.changed = False
         self.peer_ended = False

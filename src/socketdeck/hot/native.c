@@ -515,7 +515,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *inbox, *origin, *touch;
     Py_ssize_t prefix;
-    long long bytes_in, bytes_out, messages_in, messages_out;
+    long long bytes_in, bytes_out, messages_in, messages_out, unseen;
     Place last[2]; /* in the inbox, for each direction */
     char changed, peer_ended;
 } Counts;
@@ -571,6 +571,7 @@ static PyMemberDef counts_members[] = {
     {"bytes_out", T_LONGLONG, offsetof(Counts, bytes_out)},
     {"messages_in", T_LONGLONG, offsetof(Counts, messages_in)},
     {"messages_out", T_LONGLONG, offsetof(Counts, messages_out)},
+    {"unseen", T_LONGLONG, offsetof(Counts, unseen)},
     {"changed", T_BOOL, offsetof(Counts, changed)},
     {"peer_ended", T_BOOL, offsetof(Counts, peer_ended)},
     {NULL},
@@ -655,14 +656,23 @@ tell(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t leng
                              .direction = direction});
 }
 
+/* The same, where the level asks for it; else it is one that nobody has seen. */
+static void
+record(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t length)
+{
+    if (level >= EVENTS) {
+        tell(counts, level, direction, buffer, length);
+    } else {
+        counts->unseen++;
+    }
+}
+
 /* A message went by, the first `length` bytes of `buffer`. */
 static void
 note(Counts *counts, int level, int direction, PyObject *buffer, Py_ssize_t length)
 {
     add(counts, direction, length, 1);
-    if (level >= EVENTS) {
-        tell(counts, level, direction, buffer, length);
-    }
+    record(counts, level, direction, buffer, length);
     touch(counts);
 }
 
@@ -678,6 +688,24 @@ connection_of(PyObject *self)
 {
     PyObject *found = *(PyObject **)((char *)self + connection_offset);
     return found != NULL && PyObject_TypeCheck(found, &CountsType) ? (Counts *)found : NULL;
+}
+
+/* The classes that were tapped, by their level. */
+static PyTypeObject *tapped_classes[PAYLOAD + 1];
+
+/* How closely a socket is looked at now: while it waited in the kernel, that may have changed. */
+static int
+level_now(PyObject *self, int level)
+{
+    PyTypeObject *now = Py_TYPE(self);
+    if (now != tapped_classes[level]) {
+        for (int other = COUNTERS; other <= PAYLOAD; other++) {
+            if (now == tapped_classes[other]) {
+                return other;
+            }
+        }
+    }
+    return level;
 }
 
 /* A call of the kernel raised: what it says of the peer is noted, and it goes on. */
@@ -740,7 +768,7 @@ tapped_recv(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level)
     if (counts != NULL) {
         Py_ssize_t length = PyBytes_GET_SIZE(data);
         if (length) {
-            note(counts, level, IN, data, length);
+            note(counts, level_now(self, level), IN, data, length);
         } else if (PyObject_IsTrue(args[0]) == 1) {
             counts->peer_ended = 1;
         }
@@ -763,7 +791,7 @@ tapped_recv_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObje
     if (counts != NULL) {
         Py_ssize_t length = PyLong_AsSsize_t(answer);
         if (length > 0) {
-            note(counts, level, IN, args[0], length);
+            note(counts, level_now(self, level), IN, args[0], length);
         } else if (PyObject_Size(args[0]) != 0) { /* else nothing was asked for */
             PyErr_Clear();
             counts->peer_ended = 1;
@@ -782,7 +810,7 @@ tapped_send(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int level)
     Counts *counts = connection_of(self);
     Py_ssize_t length = PyLong_AsSsize_t(answer);
     if (counts != NULL && length > 0) {
-        note(counts, level, OUT, args[0], length);
+        note(counts, level_now(self, level), OUT, args[0], length);
     }
     return answer;
 }
@@ -817,9 +845,7 @@ tapped_sendall(PyObject *self, PyObject *const *args, Py_ssize_t nargs, int leve
         failed(self);
         add(counts, OUT, -length, -1);
     } else {
-        if (level >= EVENTS) {
-            tell(counts, level, OUT, args[0], length);
-        }
+        record(counts, level_now(self, level), OUT, args[0], length);
         touch(counts);
     }
     Py_DECREF(counts);
@@ -906,9 +932,10 @@ tap(PyObject *Py_UNUSED(module), PyObject *args)
     }
     connection_offset = ((PyMemberDescrObject *)slot)->d_member->offset;
     Py_DECREF(slot);
-    PyMethodDef *methods = strcmp(level, "payload") == 0  ? payload_methods
-                           : strcmp(level, "events") == 0 ? events_methods
-                                                          : counters_methods;
+    static PyMethodDef *const methods_of[] = {counters_methods, events_methods, payload_methods};
+    int rank = strcmp(level, "payload") == 0 ? PAYLOAD : strcmp(level, "events") == 0 ? EVENTS : COUNTERS;
+    PyMethodDef *methods = methods_of[rank];
+    Py_XSETREF(tapped_classes[rank], (PyTypeObject *)Py_NewRef(tapped));
     for (; methods->ml_name != NULL; methods++) {
         PyObject *method = PyDescr_NewMethod(tapped, methods);
         if (method == NULL || PyObject_SetAttrString((PyObject *)tapped, methods->ml_name, method)) {
@@ -954,7 +981,7 @@ PyInit__native(void)
         PyType_Ready(&CountsType) == 0 && (made = PyModule_Create(&module)) != NULL &&
         (PyModule_AddObjectRef(made, "Inbox", (PyObject *)&InboxType) ||
          PyModule_AddObjectRef(made, "Counts", (PyObject *)&CountsType) ||
-         PyModule_AddIntConstant(made, "VERSION", 2))) {
+         PyModule_AddIntConstant(made, "VERSION", 3))) {
         Py_CLEAR(made);
     }
     Py_XDECREF(stock_class);

@@ -8,9 +8,11 @@ import { closeConnection } from "../lib/actions.js";
 import { age } from "../lib/clock.js";
 import { ago, moment, plural, size, span, words } from "../lib/format.js";
 
-/** @import { Row } from "../lib/connections.js" */
+/** @import { Row } from "../lib/connection-rows.js" */
 
-/** @param {{row: Row, one: string, onClose: () => void, onEvents: (id: number) => void}} props */
+/**
+ * @param {{row: Row, one: string, onClose: () => void, onEvents?: ((id: number) => void)|undefined}} props
+ */
 export function ConnectionFacts({ row, one, onClose, onEvents }) {
   const open = row.state === "open";
   const credentials = row.peer_credentials;
@@ -24,9 +26,23 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
       /></div>
     <div class="row wrap"><${Button}
         small
-        icon="text"
-        onClick=${() => onEvents(row.id)}
-      >Its events</${Button}>
+        kind="primary"
+        icon="right"
+        href=${`/connections/${row.id}`}
+      >Open</${Button}>
+      ${
+        onEvents
+          ? html`<${Button}
+              small
+              icon="text"
+              onClick=${() => onEvents(row.id)}
+            >Its events</${Button}>`
+          : html`<${Button}
+              small
+              icon="text"
+              href=${`/events?filter=${encodeURIComponent(`connection:${row.id}`)}`}
+            >Its events</${Button}>`
+      }
       ${open && html`<${Button}
           small
           kind="danger"

@@ -82,7 +82,7 @@ export function Drawer({ tail, openAtFirst }) {
         as=${as}
         withService
         empty=${html`<div class="empty">
-          <h3>Quiet</h3>
+          <h2>Quiet</h2>
           <p>What happens on any service appears here, as it happens.</p>
         </div>`}
       />`

@@ -160,7 +160,7 @@ export const Empty = ({ title, text, children }) =>
         <rect x="2" y="42" width="60" height="9" rx="4.5" />
       </g>
     </svg>
-    <h3>${title}</h3>
+    <h2>${title}</h2>
     <p>${text}</p>
     ${children && html`<div class="row">${children}</div>`}
   </div>`;

@@ -1,221 +1,181 @@
 // @ts-check
-/** How the lanes are drawn on their canvas. */
-
-import { tickHeight } from "../lib/lanes.js";
-
-/** @import { Bar, LaneModel } from "../lib/lanes.js" */
-
-const AXIS = 20;
-export const TOP = 8;
-const EDGE = 34;
-const LEFT = 14;
-
-/** The tokens that are drawn with, as the canvas wants them. @param {HTMLElement} probe */
-export function paletteOf(probe) {
-  const read = (/** @type {string} */ token) => {
-    probe.style.color = `var(--${token})`;
-    return getComputedStyle(probe).color;
-  };
-  return {
-    line: read("line"),
-    faint: read("faint"),
-    dim: read("dim"),
-    text: read("text"),
-    accent: read("accent"),
-    font: `11px ${getComputedStyle(probe).fontFamily}`,
-    in: read("in"),
-    out: read("out"),
-    bad: read("bad"),
-    warn: read("warn"),
-    panel: read("panel"),
-  };
-}
-
-/** @typedef {ReturnType<typeof paletteOf>} Palette */
 /**
- * @typedef {{
- *   from: number,
- *   to: number,
- *   width: number,
- *   height: number,
- *   pitch: number,
- *   x: (at: number) => number,
- *   below: number,
- *   open: number,
- *   empty: boolean,
- * }} View  `below`: bars for which there is no room; `open`: those drawn that are still open
+ * How one bar is drawn: with its data, its name, and its end. All in the canvas's own pixels; nothing is
+ * allocated, as the open ones are drawn in every frame.
  */
-/** @typedef {Omit<View, "below"|"open"|"empty">} Frame  where time and lanes stand on the canvas */
+
+import { isRoomy, laneY, roomY } from "./lanes-plan.js";
+import { tickHeight } from "../lib/lane-ticks.js";
+
+/** @import { Bar, End } from "../lib/lanes.js" */
+/** @import { Palette } from "./lanes-palette.js" */
+/** @import { Plan } from "./lanes-plan.js" */
+
+/** Where moments stand: `x = (time - origin) * scale + shift`. @typedef {{origin: number, scale: number, shift: number}} Times */
+
+/** @param {Times} times @param {number} time */
+export const xOf = (times, time) =>
+  Math.round((time - times.origin) * times.scale) + times.shift;
+
+/** What a bar is called, where it has room for it. @param {Bar} bar @param {boolean} byPid */
+const nameOf = (bar, byPid) => (byPid && bar.pid ? `pid ${bar.pid}` : `#${bar.id}`);
 
 /**
- * @param {CanvasRenderingContext2D} g
- * @param {HTMLCanvasElement} element
- * @param {LaneModel} model
- * @param {number} now seconds
- * @param {number} length seconds shown
- * @param {Palette} palette
- * @param {number} queued who waits to be served
- * @returns {View}
+ * @typedef {object} Brush  what all bars are drawn with
+ * @property {CanvasRenderingContext2D} g
+ * @property {Plan} plan
+ * @property {Times} times
+ * @property {Palette} palette
+ * @property {number} from  left of this nothing is drawn
+ * @property {number} to  the same to the right
+ * @property {boolean} byPid
  */
-export function paint(g, element, model, now, length, palette, queued) {
-  const ratio = devicePixelRatio || 1;
-  const width = element.clientWidth;
-  const height = element.clientHeight;
-  if (
-    element.width !== Math.round(width * ratio) ||
-    element.height !== Math.round(height * ratio)
-  ) {
-    element.width = Math.round(width * ratio);
-    element.height = Math.round(height * ratio);
-  }
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.clearRect(0, 0, width, height);
-  const from = now - length;
-  const right = width - EDGE;
-  const x = (/** @type {number} */ at) => LEFT + ((at - from) / length) * (right - LEFT);
-  const bars = model.within(from, now);
-  const lanes = bars.reduce((most, bar) => Math.max(most, bar.lane + 1), 0);
-  const room = height - AXIS - TOP;
-  const pitch = Math.max(1.5, Math.min(17, room / Math.max(lanes, 1)));
-  const view = { from, to: now, width, height, pitch, x };
-
-  paintScale(g, view, length, now, palette);
-  if (bars.length === 0) paintNobody(g, (LEFT + right) / 2, TOP + room / 2, palette);
-  let below = 0;
-  let open = 0;
-  for (const bar of bars) {
-    if ((bar.lane + 1) * pitch > room + 0.5) {
-      below += 1;
-      continue;
-    }
-    if (bar.closed > now) open += 1;
-    paintBar(g, view, bar, now, palette);
-  }
-
-  if (queued > 0) {
-    const high = Math.min(room, 10 + queued * 3);
-    g.fillStyle = palette.warn;
-    g.fillRect(right + 6, TOP, 4, high);
-    g.fillStyle = palette.dim;
-    g.textAlign = "left";
-    g.font = palette.font;
-    g.fillText(String(queued), right + 14, TOP + 10);
-  }
-  return { ...view, below, open, empty: bars.length === 0 };
-}
 
 /**
- * @param {CanvasRenderingContext2D} g
- * @param {number} x
- * @param {number} y
- * @param {Palette} palette
- */
-function paintNobody(g, x, y, palette) {
-  const text = "Nobody was connected in this time";
-  g.font = palette.font;
-  g.textAlign = "center";
-  const wide = g.measureText(text).width + 16;
-  g.fillStyle = palette.panel; // no line of the scale runs through the words
-  g.fillRect(x - wide / 2, y - 11, wide, 16);
-  g.fillStyle = palette.faint;
-  g.fillText(text, x, y);
-}
-
-/**
- * @param {CanvasRenderingContext2D} g
- * @param {Frame} view
- * @param {number} length
- * @param {number} now
- * @param {Palette} palette
- */
-function paintScale(g, { height, x }, length, now, palette) {
-  const step = length <= 8 ? 1 : length <= 45 ? 5 : length <= 90 ? 10 : 20;
-  g.font = palette.font;
-  g.lineWidth = 1;
-  g.strokeStyle = palette.line;
-  g.fillStyle = palette.faint;
-  g.beginPath();
-  for (let back = 0; back <= length; back += step) {
-    const at = Math.round(x(now - back)) + 0.5;
-    g.moveTo(at, 0);
-    g.lineTo(at, height - AXIS + 2);
-    g.textAlign = at < LEFT + 20 ? "left" : "center";
-    g.fillText(back ? `−${back} s` : "now", at, height - 6);
-  }
-  g.stroke();
-}
-
-/**
- * @param {CanvasRenderingContext2D} g
- * @param {Frame} view
+ * One bar up to a moment, without its data.
+ * @param {Brush} brush
  * @param {Bar} bar
- * @param {number} now
- * @param {Palette} palette
+ * @param {number} until seconds: the end of what is known of an open one
  */
-function paintBar(g, { from, pitch, x }, bar, now, palette) {
-  const open = bar.closed === Number.POSITIVE_INFINITY || bar.closed > now;
-  const left = Math.max(LEFT, x(bar.opened));
-  const end = x(Math.min(bar.closed, now));
-  const wide = Math.max(2, end - left);
-  const thick = Math.max(1, Math.min(7, pitch * 0.42));
-  const y = TOP + bar.lane * pitch + (pitch - thick) / 2;
-  const bad = bar.failed || bar.tone === "error";
-  g.fillStyle = bad ? palette.bad : palette.accent;
-  g.globalAlpha = open ? 0.62 : 0.34;
-  if (thick < 3) g.fillRect(left, y, wide, thick);
-  else {
-    g.beginPath();
-    g.roundRect(left, y, wide, thick, Math.min(2, thick / 2));
-    g.fill();
-  }
-  g.globalAlpha = 1;
-  if (pitch >= 4) {
-    const most = Math.max(1, (pitch - thick) / 2);
-    for (let at = bar.times.length - 1; at >= 0; at -= 1) {
-      const time = /** @type {number} */ (bar.times[at]);
-      if (time < from) break;
-      if (time > now) continue;
-      const bytes = /** @type {number} */ (bar.sizes[at]);
-      const high = tickHeight(bytes, most);
-      if (bytes < 0) {
-        g.fillStyle = palette.out;
-        g.fillRect(x(time) - 0.75, y + thick, 1.5, high);
-      } else {
-        g.fillStyle = palette.in;
-        g.fillRect(x(time) - 0.75, y - high, 1.5, high);
-      }
-    }
-  }
-  if (!open) paintEnd(g, end, y, thick, bad ? "error" : bar.tone, palette);
-}
-
-/**
- * @param {CanvasRenderingContext2D} g
- * @param {number} x
- * @param {number} y
- * @param {number} thick
- * @param {Bar["tone"]} tone
- * @param {Palette} palette
- */
-function paintEnd(g, x, y, thick, tone, palette) {
-  const middle = y + thick / 2;
-  if (tone === "closed" || thick < 3) {
-    g.fillStyle = tone === "error" ? palette.bad : tone === "cut" ? palette.warn : palette.dim;
-    g.fillRect(x - 1, y - 1, 2, thick + 2);
+export function paintBar(brush, bar, until) {
+  const { g, plan, times, palette } = brush;
+  const end = Math.min(bar.closed, until);
+  const closed = bar.closed <= until;
+  const last = Math.min(brush.to, xOf(times, end));
+  if (bar.served > bar.opened && bar.room >= 0)
+    paintWait(brush, bar, Math.min(bar.served, end), bar.served <= until);
+  if (bar.lane < 0 || bar.served > until) {
+    if (closed && bar.room >= 0) paintEnd(brush, last, roomY(plan, bar.room), bar.end);
     return;
   }
-  g.beginPath();
-  if (tone === "error") {
-    g.fillStyle = palette.bad;
-    g.moveTo(x, middle - 5);
-    g.lineTo(x + 5, middle + 4);
-    g.lineTo(x - 5, middle + 4);
+  const first = Math.max(brush.from, xOf(times, bar.served));
+  if (last < brush.from || first > brush.to) return;
+  const y = laneY(plan, bar.lane);
+  // A pixel of air before whoever is next in the lane.
+  const wide = Math.max(isRoomy(plan) ? 2 * plan.ratio : 1, last - first - (closed ? 1 : 0));
+  const bad = bar.failed || (closed && bar.end === "error");
+  g.fillStyle = bad ? palette["lane-bad"] : closed ? palette["lane-shut"] : palette["lane-open"];
+  g.fillRect(first, y, wide, plan.thick);
+  if (plan.thick >= 10 * plan.ratio) paintName(brush, bar, first, y, wide);
+  if (closed) paintEnd(brush, last, y, bad ? "error" : bar.end);
+}
+
+/**
+ * The part in which it waited: hollow, and a line to the lane in which it is served.
+ * @param {Brush} brush
+ * @param {Bar} bar
+ * @param {number} end seconds
+ * @param {boolean} served
+ */
+function paintWait({ g, plan, times, palette, from, to }, bar, end, served) {
+  const first = Math.max(from, xOf(times, bar.opened));
+  const last = Math.min(to, xOf(times, end));
+  if (last < from || first > to) return;
+  const y = roomY(plan, bar.room);
+  const wide = Math.max(2, last - first);
+  const line = Math.max(1, Math.floor(plan.ratio));
+  g.fillStyle = palette["lane-wait"];
+  if (plan.thick < 4 * line) {
+    g.fillRect(first, y, wide, line);
   } else {
-    g.fillStyle = palette.warn;
-    g.moveTo(x, middle - 4.5);
-    g.lineTo(x + 4.5, middle);
-    g.lineTo(x, middle + 4.5);
-    g.lineTo(x - 4.5, middle);
+    g.fillRect(first, y, wide, line);
+    g.fillRect(first, y + plan.thick - line, wide, line);
+    g.fillRect(first, y, line, plan.thick);
+    g.fillRect(first + wide - line, y, line, plan.thick);
   }
-  g.fill();
+  if (served && bar.lane >= 0 && isRoomy(plan) && last < to) {
+    const top = laneY(plan, bar.lane) + plan.thick;
+    g.fillStyle = palette["lane-rise"];
+    g.fillRect(last - line, top, line, y - top);
+  }
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Bar} bar
+ * @param {number} x
+ * @param {number} y
+ * @param {number} wide
+ */
+function paintName({ g, plan, palette, byPid }, bar, x, y, wide) {
+  const name = (bar.name ??= nameOf(bar, byPid));
+  if (wide < (name.length * 6 + 10) * plan.ratio) return;
+  g.font = palette.small;
+  g.textAlign = "left";
+  g.textBaseline = "middle";
+  g.fillStyle = palette["lane-label"];
+  g.fillText(name, x + 5 * plan.ratio, y + plan.thick / 2 + plan.ratio / 2);
+}
+
+/**
+ * One piece of data: above the bar in, below it out; over it where there is no room.
+ * @param {Brush} brush
+ * @param {Bar} bar
+ * @param {number} time
+ * @param {number} size bytes, negative where they went out
+ */
+export function paintTick({ g, plan, times, palette, from, to }, bar, time, size) {
+  if (bar.lane < 0 || time < bar.served) return;
+  const x = xOf(times, time);
+  if (x < from || x > to) return;
+  const y = laneY(plan, bar.lane);
+  g.fillStyle = size < 0 ? palette.out : palette.in;
+  if (!isRoomy(plan)) {
+    if (plan.each === 1) g.fillRect(x, y, 1, plan.thick);
+    return;
+  }
+  const wide = Math.max(1, Math.round(1.5 * plan.ratio));
+  const most = Math.max(1, Math.floor((plan.row - plan.thick) / 2));
+  const high = Math.max(1, Math.round(tickHeight(size, most / plan.ratio) * plan.ratio));
+  g.fillRect(x - 1, size < 0 ? y + plan.thick : y - high, wide, Math.min(high, most));
+}
+
+/** All its data. @param {Brush} brush @param {Bar} bar */
+export function paintTicks(brush, bar) {
+  const { ticks } = bar;
+  for (let at = 0; at < ticks.length; at += 1) paintTick(brush, bar, ticks.time(at), ticks.size(at));
+}
+
+/**
+ * How it closed, by shape and colour: a stroke (cleanly), a diamond (cut by us), a cross (reset by its
+ * client), a triangle (an error).
+ * @param {Brush} brush
+ * @param {number} x
+ * @param {number} y
+ * @param {End} end
+ */
+function paintEnd({ g, plan, palette, from, to }, x, y, end) {
+  if (x < from || x > to || plan.row < 3 * plan.ratio) return;
+  const one = plan.ratio;
+  if (end === "clean" || !isRoomy(plan)) {
+    g.fillStyle = end === "clean" ? palette.dim : end === "cut" ? palette.warn : palette.bad;
+    g.fillRect(x - 2 * one, y - one, Math.ceil(1.5 * one), plan.thick + 2 * one);
+    return;
+  }
+  const middle = y + plan.thick / 2;
+  const half = Math.min(5 * one, Math.max(3.5 * one, plan.thick / 2 + one));
+  g.beginPath();
+  if (end === "cut") {
+    g.fillStyle = palette.warn;
+    g.moveTo(x, middle - half);
+    g.lineTo(x + half, middle);
+    g.lineTo(x, middle + half);
+    g.lineTo(x - half, middle);
+    g.fill();
+  } else if (end === "error") {
+    g.fillStyle = palette.bad;
+    g.moveTo(x, middle - half);
+    g.lineTo(x + half, middle + half);
+    g.lineTo(x - half, middle + half);
+    g.fill();
+  } else {
+    g.strokeStyle = palette.bad;
+    g.lineWidth = 2 * one;
+    const arm = half * 0.8;
+    g.moveTo(x - arm, middle - arm);
+    g.lineTo(x + arm, middle + arm);
+    g.moveTo(x + arm, middle - arm);
+    g.lineTo(x - arm, middle + arm);
+    g.stroke();
+  }
 }

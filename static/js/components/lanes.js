@@ -1,212 +1,209 @@
 // @ts-check
 /**
- * The lanes: time runs to the right, each connection is a bar in a lane of its own, ticks above it are
- * data in, below it data out, and its end tells how it closed. One sees at a glance what sync, threads
- * and pools do with the same clients.
+ * The lanes: time runs to the right, each connection is a bar from when it was opened, hollow while it
+ * waits and filled while it is served; ticks above it are data in, below it data out, and its end tells
+ * how it closed. One sees at a glance what sync, threads, a pool and children do with the same clients.
  */
 
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "./kit.js";
-import { TOP, paint, paletteOf } from "./lanes-paint.js";
+import { LaneTip } from "./lane-tip.js";
+import { listen } from "./lanes-input.js";
+import { Legend } from "./lanes-legend.js";
+import { paletteOf } from "./lanes-palette.js";
+import { Stage } from "./lanes-stage.js";
 import { link } from "./tools.js";
-import { serverNow, skew } from "../lib/clock.js";
-import { duration, number, size, span, words } from "../lib/format.js";
+import { now as tick, serverNow, skew } from "../lib/clock.js";
+import { clockSeconds, number } from "../lib/format.js";
 import { keys } from "../lib/keys.js";
-import { LANES, LONGEST_VIEW_SECONDS } from "../lib/lanes.js";
-import { visibleText } from "../lib/payload.js";
+import { barInWords, boundOf, inWords, stretch } from "../lib/lane-words.js";
+import { LANES } from "../lib/lanes.js";
 import { isUp } from "../lib/states.js";
 
 /** @import { Service } from "../types.js" */
 /** @import { Bar, LaneModel } from "../lib/lanes.js" */
-/** @import { View } from "./lanes-paint.js" */
+/** @import { Past } from "../lib/lane-past.js" */
 
-const SHORTEST_VIEW_SECONDS = 5;
+const GROUP = "The lanes";
 
-/** @param {{model: LaneModel, service: Service, onPick: (id: number) => void}} props */
-export function Lanes({ model, service, onPick }) {
+/** @param {{model: LaneModel, past: Past, service: Service}} props */
+export function Lanes({ model, past, service }) {
   const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
-  const [seconds, setSeconds] = useState(30);
-  const [pausedAt, setPausedAt] = useState(/** @type {number|null} */ (null));
-  const [tip, setTip] = useState(/** @type {{bar: Bar, x: number, y: number}|null} */ (null));
-  /** How many there was no room for at the last drawing, and whether there was none at all. */
-  const [hidden, setHidden] = useState(0);
-  const [empty, setEmpty] = useState(false);
-  const view = useRef(/** @type {View|null} */ (null));
-  const { waiting } = service.status.connections;
-  const queued = (waiting.backlog ?? 0) + waiting.queue;
-  // Without its link the page knows nothing of now: the drawing stands at the moment it was lost.
-  const state = link.value?.state.value;
-  const stopped =
-    pausedAt ??
-    (state && state.is !== "live" && state.is !== "connecting" ? state.since / 1000 + skew : null);
-  const { open } = service.status.connections;
-  const wanted = useRef({ seconds, stopped, queued, open });
-  wanted.current = { seconds, stopped, queued, open };
-
-  useEffect(() => {
-    const end = keys.bind(
-      " ",
-      "Pause or go on with the lanes",
-      (event) => {
-        event.preventDefault();
-        setPausedAt((before) => (before === null ? serverNow() : null));
-      },
-      "This service",
-    );
-    return () => {
-      end();
-    };
-  }, []);
+  const stage = useRef(/** @type {Stage|null} */ (null));
+  const [tall, setTall] = useState(false);
+  const [marked, setMarked] = useState(/** @type {Bar|null} */ (null));
+  // The view is the stage's: what is shown of it is told anew where it is another one.
+  const [, retell] = useState(0);
 
   useEffect(() => {
     const element = canvas.current;
-    const context = element?.getContext("2d");
-    if (!element || !context) return undefined;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (!element) return undefined;
     const probe = document.createElement("i");
     probe.hidden = true;
     element.parentElement?.append(probe);
-    let palette = paletteOf(probe);
-    const onTheme = () => {
-      palette = paletteOf(probe);
-      redraw();
-    };
-    let frame = 0;
-    let timer = 0;
-    let inSight = true;
-    const draw = () => {
-      const { seconds: length, stopped: at, queued: back, open: all } = wanted.current;
-      const now = at ?? serverNow();
-      model.trim(serverNow());
-      view.current = paint(context, element, model, now, length, palette, back);
-      // Of very many open ones the model knows but some.
-      setHidden(all > LANES ? all - view.current.open : view.current.below);
-      setEmpty(view.current.empty);
-      // Nothing to move: a look a second is enough to age the scale.
-      const lively = at === null && !still && model.within(now - length, now).length > 0;
-      if (!inSight) return;
-      if (lively) frame = requestAnimationFrame(draw);
-      else
-        timer = window.setTimeout(() => (frame = requestAnimationFrame(draw)), still ? 1000 : 120);
-    };
-    const redraw = () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(timer);
-      draw();
-    };
-    const sized = new ResizeObserver(redraw);
-    sized.observe(element);
-    const seen = new IntersectionObserver(([entry]) => {
-      const before = inSight;
-      inSight = entry?.isIntersecting ?? true;
-      if (inSight && !before) draw();
+    const made = new Stage(element, model, {
+      now: serverNow,
+      still: matchMedia("(prefers-reduced-motion: reduce)").matches,
+      palette: (ratio) => paletteOf(probe, ratio),
+      byPid: service.concurrency === "forking",
     });
+    stage.current = made;
+    const onView = () => {
+      past.want(made.view, (shown) => made.show(shown));
+      made.wake();
+      retell((count) => count + 1);
+    };
+    past.onLoaded = onView;
+    const silence = listen(element, made, {
+      onView,
+      onMark: setMarked,
+      onOpen: (bar, beside) => {
+        if (beside) window.open(`/connections/${bar.id}`, "_blank", "noopener");
+        else location.assign(`/connections/${bar.id}`);
+      },
+    });
+    const refresh = () => made.refresh();
+    const sized = new ResizeObserver(() => made.resize());
+    sized.observe(element);
+    const seen = new IntersectionObserver(([entry]) => made.see(entry?.isIntersecting ?? true));
     seen.observe(element);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", onTheme);
-    document.addEventListener("themechange", onTheme);
-    draw();
+    scheme.addEventListener("change", refresh);
+    document.addEventListener("themechange", refresh);
+    const ends = [
+      keys.bind(
+        " ",
+        "Hold the lanes, or have them go on",
+        (event) => {
+          event.preventDefault();
+          turn(made, onView);
+        },
+        GROUP,
+      ),
+      keys.note("← →", "Back in time, and forth", GROUP),
+      keys.note("+ −", "Zoom", GROUP),
+      keys.note("↑ ↓", "From bar to bar", GROUP),
+      keys.note("Home", "Jump to now", GROUP),
+    ];
+    // For who looks at it with a program: what is drawn, and where.
+    Object.assign(element, { stage: made });
+    retell((count) => count + 1);
     return () => {
-      cancelAnimationFrame(frame);
-      clearTimeout(timer);
+      ends.forEach((end) => end());
+      silence();
+      made.end();
       seen.disconnect();
       sized.disconnect();
-      scheme.removeEventListener("change", onTheme);
-      document.removeEventListener("themechange", onTheme);
+      scheme.removeEventListener("change", refresh);
+      document.removeEventListener("themechange", refresh);
       probe.remove();
     };
   }, [model]);
 
-  const zoom = (/** @type {number} */ factor) =>
-    setSeconds((before) =>
-      Math.round(Math.min(LONGEST_VIEW_SECONDS, Math.max(SHORTEST_VIEW_SECONDS, before * factor))),
-    );
-  useEffect(() => {
-    const element = canvas.current;
-    const onWheel = (/** @type {WheelEvent} */ event) => {
-      // Plain scrolling is the page's; over the lanes it zooms only with a key held, or by a pinch.
-      if (!event.ctrlKey && !event.shiftKey && !event.altKey) return;
-      event.preventDefault();
-      zoom(event.deltaY + event.deltaX > 0 ? 1.25 : 0.8);
-    };
-    element?.addEventListener("wheel", onWheel, { passive: false });
-    return () => element?.removeEventListener("wheel", onWheel);
-  }, []);
-
-  const barAt = (/** @type {PointerEvent|MouseEvent} */ event) => {
-    const shown = view.current;
-    if (!shown) return null;
-    const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
-    const x = event.clientX - box.left;
-    const lane = Math.floor((event.clientY - box.top - TOP) / shown.pitch);
-    const found = model.within(shown.from, shown.to).filter((bar) => bar.lane === lane);
-    const bar = found.find(
-      (one) => x >= shown.x(one.opened) - 3 && x <= shown.x(Math.min(one.closed, shown.to)) + 3,
-    );
-    return bar ? { bar, x, y: event.clientY - box.top } : null;
+  void tick.value;
+  const { connections, state } = service.status;
+  const { waiting, open } = connections;
+  // Without its link the page knows nothing of now: the picture stands at the moment it was lost.
+  const lost = link.value?.state.value;
+  const isLost = lost && lost.is !== "live" && lost.is !== "connecting";
+  const made = stage.current;
+  if (made) {
+    const bound = boundOf(service);
+    if (bound.name !== made.scene.bound.name) made.scene.bound = bound;
+    made.scene.backlog = waiting.backlog;
+    made.scene.limit = waiting.backlog_limit ?? null;
+    made.scene.stoppedAt = isLost ? lost.since / 1000 + skew : null;
+    made.dirty = true;
+  }
+  const view = made?.view;
+  const resting = (made?.empty ?? true) && !isUp(state);
+  const hidden = open > LANES ? open - (made?.live.open.length ?? 0) : 0;
+  const again = () => {
+    if (!made) return;
+    past.want(made.view, (shown) => made.show(shown));
+    made.wake();
+    retell((count) => count + 1);
   };
-
-  const resting = empty && !isUp(service.status.state);
-  return html`<section class=${`card lanes ${resting ? "resting" : ""}`} aria-label="Lanes">
+  return html`<section
+    class=${`card lanes ${resting ? "resting" : ""} ${tall ? "tall" : ""}`}
+    aria-label="Lanes"
+  >
     <div class="card-head slim-head">
       <h2>
         Lanes<span class="count"
-          >last ${seconds} s${hidden > 0 ? `, no room for ${number(hidden)} more` : ""}</span
+          >${view && !view.follows ? `${clockSeconds(view.from * 1000)}, ${stretch(view.seconds)}` : `last ${stretch(view?.seconds ?? 30)}`}${hidden > 0 ? `, no room for ${number(hidden)} more` : ""}</span
         >
       </h2>
-      <div class="legend push">
-        <span><i class="i-open"></i>open</span><span><i class="i-shut"></i>closed</span
-        ><span><i class="i-in"></i>in</span><span><i class="i-out"></i>out</span
-        ><span><i class="i-bad"></i>error</span>
-      </div>
+      <${Legend} />
       <div class="row">
         <${Button}
           small
           kind="quiet"
-          onClick=${() => zoom(0.5)}
-          label="Zoom in"
           icon="plus"
-        /><${Button} small kind="quiet" onClick=${() => zoom(2)} label="Zoom out" icon="minus" />
+          label="Zoom in"
+          onClick=${() => {
+            view?.zoom(0.5);
+            again();
+          }}
+        />
         <${Button}
           small
-          kind=${pausedAt === null ? "quiet" : "primary"}
-          icon=${pausedAt === null ? "pause" : "play"}
-          label=${pausedAt === null ? "Pause the lanes" : "Go on with the lanes"}
-          onClick=${() => setPausedAt(pausedAt === null ? serverNow() : null)}
+          kind="quiet"
+          icon="minus"
+          label="Zoom out"
+          onClick=${() => {
+            view?.zoom(2);
+            again();
+          }}
+        />
+        <${Button}
+          small
+          kind="quiet"
+          icon=${tall ? "shrink" : "expand"}
+          label=${tall ? "Make the lanes smaller" : "Make the lanes larger"}
+          onClick=${() => setTall(!tall)}
+        />
+        <${Button}
+          small
+          kind=${view?.follows === false ? "primary" : "quiet"}
+          icon=${view?.follows === false ? "play" : "pause"}
+          label=${view?.follows === false ? "Go on with the lanes" : "Pause the lanes"}
+          onClick=${() => made && turn(made, again)}
         />
       </div>
     </div>
-    <canvas
-      ref=${canvas}
-      role="img"
-      aria-label=${`Connections of ${service.name} over the last ${seconds} seconds`}
-      onPointerMove=${(/** @type {PointerEvent} */ event) => setTip(barAt(event))}
-      onPointerLeave=${() => setTip(null)}
-      onClick=${(/** @type {MouseEvent} */ event) => {
-        const found = barAt(event);
-        if (found) onPick(found.bar.id);
-      }}
-    ></canvas>
-    ${tip && html`<${Tip} ...${tip} />`}
+    <div class="stage">
+      <canvas
+        ref=${canvas}
+        tabindex="0"
+        role="application"
+        aria-roledescription="timeline"
+        aria-label=${`Lanes of ${service.name}`}
+        aria-describedby="lanes-words"
+      ></canvas>
+      ${
+        view?.follows === false &&
+        html`<${Button}
+          small
+          class="to-now"
+          icon="play"
+          onClick=${() => {
+            view.follow();
+            again();
+          }}
+        >Jump to now</${Button}>`
+      }
+      ${marked && made && html`<${LaneTip} bar=${marked} stage=${made} />`}
+    </div>
+    <p class="sr" id="lanes-words">${made ? inWords(service, made.live, serverNow(), view) : ""}</p>
+    <p class="sr" role="status">${marked && made?.byKey ? barInWords(marked, serverNow()) : ""}</p>
   </section>`;
 }
 
-/** @param {{bar: Bar, x: number, y: number}} props */
-function Tip({ bar, x, y }) {
-  const open = bar.closed === Number.POSITIVE_INFINITY;
-  const place = useRef(/** @type {HTMLElement|null} */ (null));
-  useEffect(() => {
-    const element = place.current;
-    const width = element?.parentElement?.clientWidth ?? 0;
-    if (element)
-      element.style.left = `${Math.max(8, Math.min(width - element.offsetWidth - 8, x + 14))}px`;
-  });
-  return html`<div class="lane-tip" ref=${place} style=${{ top: `${y + 48}px` }}>
-    <strong class="mono">#${bar.id}</strong> <span class="mono">${visibleText(bar.peer)}</span
-    ><br />
-    ${open ? `open for ${duration(serverNow() - bar.opened)}` : `${words(bar.reason) || "closed"} after ${span(bar.closed - bar.opened)}`}<br />
-    <span class="in">${size(bar.bytesIn)} in</span>,
-    <span class="out">${size(bar.bytesOut)} out</span>
-  </div>`;
+/** Hold what goes on, or go on with what is held. @param {Stage} stage @param {() => void} onView */
+function turn({ view }, onView) {
+  if (view.follows) view.hold();
+  else view.follow();
+  onView();
 }

@@ -19,6 +19,9 @@ export const searched = signal("");
 
 const PLACES = [
   { text: "Overview", href: "/", icon: "right", words: "overview services home" },
+  { text: "Connections", href: "/connections", icon: "right", words: "connections flows peers" },
+  { text: "Events", href: "/events", icon: "right", words: "events log tail filter" },
+  { text: "Exceptions", href: "/exceptions", icon: "right", words: "exceptions errors tracebacks" },
   { text: "New service", href: "/services/new", icon: "plus", words: "new service create add" },
   { text: "Handlers", href: "/handlers", icon: "right", words: "handlers catalogue" },
   { text: "API", href: "/api/docs", icon: "right", words: "api rest openapi docs" },
@@ -30,17 +33,18 @@ export function Search() {
   const [services, setServices] = useState(/** @type {Service[]|null} */ (null));
   const [at, setAt] = useState(0);
   const inPlace = page === "overview";
+  // A page with a filter of its own has the key for that.
+  const hasKey = page !== "events";
   const text = searched.value.trim().toLowerCase();
 
-  useEffect(
-    () =>
-      keys.bind("/", "Search", (event) => {
-        event.preventDefault();
-        input.current?.focus();
-        input.current?.select();
-      }),
-    [],
-  );
+  useEffect(() => {
+    if (!hasKey) return undefined;
+    return keys.bind("/", "Search", (event) => {
+      event.preventDefault();
+      input.current?.focus();
+      input.current?.select();
+    });
+  }, []);
 
   const load = () => {
     setOpen(true);
@@ -131,7 +135,7 @@ export function Search() {
         setOpen(true);
       }}
       onKeyDown=${onKeyDown}
-    /><kbd>/</kbd>
+    />${hasKey && html`<kbd>/</kbd>`}
     ${
       open &&
       !inPlace &&

@@ -5,6 +5,7 @@
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
+import { CaptureControl } from "./capture-control.js";
 import { Copy } from "./copy.js";
 import { Button, Lamp, Notice, Trace } from "./kit.js";
 import { control, handleOne, isBusy } from "../lib/actions.js";
@@ -47,6 +48,7 @@ export function ServiceHead({ service, put }) {
         <span class="tag">${serverClass(service)}</span>
         <span class="tag mono" title=${service.handler ?? ""}>${service.handler}</span>
         <${HostTag} service=${service} />
+        ${isUp(state) && html`<${CaptureControl} service=${service} put=${put} />`}
         ${
           service.requests !== null &&
           html`<span class="tag">${plural(service.requests, "request")}, then stopped</span>`

@@ -12,15 +12,12 @@ import { Button, Notice } from "./kit.js";
 import { SameAs } from "./same-as.js";
 import { toast, toastError } from "./toast.js";
 import { deleteService, isBusy } from "../lib/actions.js";
-import { definitionOf, formOf, placed, sortErrors } from "../lib/definition.js";
+import { AT_ONCE, definitionOf, formOf, placed, sortErrors } from "../lib/definition.js";
 import { fieldsOf, rawOptions } from "../lib/schema.js";
 import { isUp } from "../lib/states.js";
 
 /** @import { FieldError, Handler, Service } from "../types.js" */
 /** @import { Form } from "../lib/definition.js" */
-
-/** Fields that act once they are saved; the others wait for the next start. */
-const AT_ONCE = new Set(["description", "labels", "autostart", "restart", "drain_timeout"]);
 
 /**
  * @typedef {{

@@ -34,8 +34,8 @@ export const Figures = ({ label, children }) =>
 /**
  * @param {{
  *   label: string, series: Series, tone?: string, of?: string, alarm?: boolean, floor?: number, title?: string,
- *   value: number, show: (value: number) => [string, string],
- * }} props
+ *   value: number, show: (value: number) => [string, string], href?: string,
+ * }} props href: where the whole figure leads
  */
 export function Figure({
   label,
@@ -47,6 +47,7 @@ export function Figure({
   alarm = false,
   floor = 1,
   title,
+  href,
 }) {
   void now.value; // Redrawn at each tick: the series is sampled by it.
   const at = scrub.value;
@@ -61,7 +62,7 @@ export function Figure({
     onPointerMove=${follow}
   >
     <div class="fig-label">
-      <span>${label}</span
+      <span>${href ? html`<a href=${href}>${label}</a>` : label}</span
       >${scrubbed && html`<span class="when">−${SAMPLES - 1 - /** @type {number} */ (at)} s</span>`}
     </div>
     <div class="fig-value">

@@ -18,6 +18,7 @@ const SHOWN_FOR_MS = 7_000;
  * @property {string} text
  * @property {string} [detail]
  * @property {{text: string, run: () => void}} [act]
+ * @property {() => void} [gone]  it left, and nobody has acted on it
  */
 
 /** @type {import("@preact/signals").Signal<(Toast & {id: number})[]>} */
@@ -29,7 +30,8 @@ let held = false;
 export function toast(message) {
   last += 1;
   const id = last;
-  shown.value = [...shown.value.slice(1 - KEPT), { ...message, id }];
+  for (const one of shown.value.slice(0, Math.max(0, shown.value.length + 1 - KEPT))) leave(one.id);
+  shown.value = [...shown.value, { ...message, id }];
   if (message.tone !== "bad") leaveLater(id);
 }
 
@@ -38,9 +40,11 @@ function leaveLater(id) {
   setTimeout(() => (held ? leaveLater(id) : leave(id)), SHOWN_FOR_MS);
 }
 
-/** @param {number} id */
-function leave(id) {
+/** @param {number} id @param {boolean} [acted] */
+function leave(id, acted = false) {
+  const leaving = shown.value.find((one) => one.id === id);
   shown.value = shown.value.filter((one) => one.id !== id);
+  if (!acted) leaving?.gone?.();
 }
 
 /** @param {unknown} error @param {string} [what] what was tried */
@@ -71,7 +75,7 @@ export const Toasts = () =>
               type="button"
               class="btn small"
               onClick=${() => {
-                leave(one.id);
+                leave(one.id, true);
                 one.act?.run();
               }}
             >

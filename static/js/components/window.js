@@ -9,9 +9,13 @@ const OVERSCAN = 8;
  * For a scrolling element (`ref`) with rows of one height.
  * @param {number} count
  * @param {number} rowHeight
- * @returns {{ref: {current: HTMLElement|null}, start: number, end: number, before: number, after: number, onScroll: () => void}}
+ * @param {boolean} [atEnd] whether the last rows are to be in sight, wherever it is scrolled to as yet
+ * @returns {{
+ *   ref: {current: HTMLElement|null}, top: number, inSight: number, start: number, end: number,
+ *   before: number, after: number, onScroll: () => void,
+ * }}
  */
-export function useWindow(count, rowHeight) {
+export function useWindow(count, rowHeight, atEnd = false) {
   const ref = useRef(/** @type {HTMLElement|null} */ (null));
   const [view, setView] = useState({ top: 0, height: 800 });
   const measure = () => {
@@ -32,11 +36,17 @@ export function useWindow(count, rowHeight) {
     observer.observe(ref.current);
     return () => observer.disconnect();
   }, [element]);
+  useLayoutEffect(() => {
+    if (!atEnd) measure();
+  }, [atEnd]);
   const rows = Math.ceil(view.height / rowHeight);
-  const start = Math.max(0, Math.min(view.top, count - rows) - OVERSCAN);
-  const end = Math.min(count, Math.max(0, view.top) + rows + OVERSCAN);
+  const top = atEnd ? Math.max(0, count - rows) : view.top;
+  const start = Math.max(0, Math.min(top, count - rows) - OVERSCAN);
+  const end = Math.min(count, Math.max(0, top) + rows + OVERSCAN);
   return {
     ref,
+    top,
+    inSight: rows,
     start,
     end,
     before: start * rowHeight,

@@ -4,8 +4,25 @@
 import { signal } from "@preact/signals";
 import { boot } from "./boot.js";
 
+/** When the page's first byte came, by the reader's clock, in seconds: `boot.now` is of then. */
+function arrivedAt() {
+  const [load] = /** @type {any[]} */ (performance.getEntriesByType?.("navigation") ?? []);
+  return load?.responseStart
+    ? (performance.timeOrigin + load.responseStart) / 1000
+    : Date.now() / 1000;
+}
+
 /** Server time less the reader's, so that ages are right where the reader's clock is not. */
-export const skew = typeof boot.now === "number" ? boot.now - Date.now() / 1000 : 0;
+export let skew = typeof boot.now === "number" ? boot.now - arrivedAt() : 0;
+
+/**
+ * The server told of something at this moment: no clock of ours may say that it is yet to come.
+ * @param {number} seconds since the epoch
+ */
+export function hear(seconds) {
+  const ahead = seconds - serverNow();
+  if (ahead > 0) skew += ahead;
+}
 
 /** Seconds since the epoch, by the server's clock, at this moment. */
 export const serverNow = () => Date.now() / 1000 + skew;

@@ -23,8 +23,27 @@ export const DEFAULTS = Object.freeze({
   restart: { policy: "on-failure", delay: 1, maximum_delay: 60, attempts: null },
   drain_timeout: 5,
   limits: { backlog: 4096, max_datagram: 65507 },
-  capture: { level: "payload", bytes: 256 },
+  capture: { level: "auto", bytes: 256 },
 });
+
+/** The levels of capture, the closest first, each with what is recorded at it. */
+export const LEVELS = [
+  { value: "auto", text: "auto: all of it while quiet or looked at, counts while hot" },
+  { value: "payload", text: "payload: each message and its first bytes" },
+  { value: "events", text: "events: each message, without its bytes" },
+  { value: "counters", text: "counters: opened, closed, errors, and bytes by count" },
+  { value: "off", text: "off: open connections are listed, nothing recorded" },
+];
+
+/** Fields that act on a running service once they are saved; the others wait for its next start. */
+export const AT_ONCE = new Set([
+  "description",
+  "labels",
+  "autostart",
+  "restart",
+  "drain_timeout",
+  "capture",
+]);
 
 /**
  * What the form holds; numbers as they are typed.

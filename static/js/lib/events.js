@@ -34,6 +34,7 @@ export function groupOf(event) {
     case "connection.error":
       return "errors";
     case "connection.opened":
+    case "connection.served":
     case "connection.closed":
     case "connection.rejected":
       return "connections";
@@ -45,6 +46,9 @@ export function groupOf(event) {
       return "service";
   }
 }
+
+/** A kind as one writes it in a filter: by its last word. @param {string} kind */
+export const shortKind = (kind) => kind.slice(kind.lastIndexOf(".") + 1);
 
 /** Reasons that are nobody's fault. */
 const QUIET = new Set(["client_closed", "server_closed", "service_stopped", "flow_expired"]);
@@ -73,6 +77,16 @@ export function describe(event) {
         tone: "ok",
         word: "opened",
         parts: [{ text: data["peer"] ?? "unnamed peer", mono: true, untrusted: true }],
+      };
+    case "connection.served":
+      return {
+        glyph: "opened",
+        tone: "ok",
+        word: "served",
+        parts: [
+          { text: `after ${span(data["waited"] ?? 0)} in the queue`, dim: true },
+          { text: data["thread"] ?? "", mono: true, untrusted: true },
+        ],
       };
     case "connection.data": {
       const parts = [{ text: size(data["length"] ?? 0), dim: true }];

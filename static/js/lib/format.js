@@ -1,6 +1,8 @@
 // @ts-check
 /** Numbers, sizes, durations and times as people read them; every function is pure. */
 
+/** Made once: `toLocaleString` makes one for each number. */
+const GROUPED = new Intl.NumberFormat("en-US");
 const SIZE_UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /**
@@ -10,7 +12,7 @@ const SIZE_UNITS = ["B", "KB", "MB", "GB", "TB"];
 export function number(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (Number.isInteger(value) || size >= 100) return Math.round(value).toLocaleString("en-US");
+  if (Number.isInteger(value) || size >= 100) return GROUPED.format(Math.round(value));
   return String(size >= 10 ? Number(value.toFixed(1)) : Number(value.toFixed(2)));
 }
 
@@ -97,6 +99,9 @@ export function clockSeconds(when) {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
+/** The reader's own clock time, to the minute. @param {string|number|Date} when */
+export const clockMinutes = (when) => clockSeconds(when).slice(0, 5);
+
 /** Date and time, for a tooltip. @param {string|number|Date} when */
 export function moment(when) {
   const date = new Date(when);
@@ -104,6 +109,22 @@ export function moment(when) {
   const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
   return `${day} ${clock(date)}`;
 }
+
+/** A moment as an input of local date and time has it, to the second. @param {string|number} when */
+export function localInput(when) {
+  const date = new Date(when);
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${day}T${clockSeconds(date)}`;
+}
+
+const DAY = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+});
+/** The reader's own day: "Tue, 24 Nov 2026". @param {string|number} when */
+export const day = (when) => DAY.format(new Date(when));
 
 /**
  * "1 connection", "214 connections".

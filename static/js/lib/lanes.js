@@ -1,60 +1,129 @@
 // @ts-check
 /**
- * The lanes' model: each connection a bar from open to close, in the first lane that was free, with
- * its data as ticks. Bounded in lanes, bars and ticks: who comes while every lane is taken gets no bar,
- * and what left the longest view is forgotten. Pure.
+ * The lanes' model. Each connection is a bar: from when it was opened it may wait, hollow, in a row of
+ * its own, until a thread or child has it; then it is in the first lane that was free, until it closes.
+ * So who is served one after the other is in one lane, a pool has as many as it has threads, and those
+ * that overlap lie under each other. Bounded in lanes, bars and ticks: who comes while every lane is
+ * taken gets no bar, and of those that closed the oldest are forgotten. Pure.
  */
 
-import { closeTone } from "./events.js";
+import { BacklogHistory } from "./lane-backlog.js";
+import { Ticks } from "./lane-ticks.js";
 
-/** @import { Connection, DeckEvent } from "../types.js" */
+/** @import { Connection, DeckEvent, Status } from "../types.js" */
 
-export const LONGEST_VIEW_SECONDS = 120;
 /** More than a screen has room for. */
 export const LANES = 500;
-const BARS = 4_000;
-const TICKS = 300;
-/** Between two bars of one lane, so that they read as two. */
-const GAP_SECONDS = 0.15;
+export const BARS = 4_000;
+/** Forgotten together, as looking for them takes as long however many there are. */
+const FORGOTTEN_AT_ONCE = 256;
+
+/** Times come to the millisecond: one that leaves and one that comes may seem to meet. */
+const AT_ONCE_SECONDS = 0.002;
 
 /**
  * @typedef {object} Bar
  * @property {number} id
- * @property {number} lane
  * @property {string} peer
+ * @property {number|null} pid  of the child that was forked for it
+ * @property {string|null} thread
  * @property {number} opened  seconds since the epoch
+ * @property {number} served  when a thread or child took it; Infinity while it waits
  * @property {number} closed  Infinity while it is open
+ * @property {number} lane  in which it is served; -1 where it was not, or not yet
+ * @property {number} room  the row in which it waited; -1 where it did not
  * @property {string|null} reason
- * @property {"closed"|"cut"|"error"} tone
+ * @property {End} end  how it closed
  * @property {boolean} failed  whether its handler raised
  * @property {number} bytesIn
  * @property {number} bytesOut
- * @property {number[]} times  of the ticks, seconds
- * @property {number[]} sizes  bytes, negative where they went out
+ * @property {Ticks} ticks
+ * @property {number} place  among the open ones; -1 once it has closed
+ * @property {string} [name]  as it was drawn, once it was
  */
+
+/** @typedef {"clean"|"cut"|"reset"|"error"} End */
+
+/**
+ * Who draws a model, and is to draw more of it.
+ * @typedef {object} Painter
+ * @property {(bar: Bar, time: number, size: number) => void} ticked
+ * @property {(bar: Bar) => void} closed
+ * @property {() => void} rearranged  every bar may be elsewhere
+ */
+
+const BY_US = new Set(["killed", "idle_timeout", "max_lifetime", "service_stopped", "fault"]);
+const CLEAN = new Set(["client_closed", "server_closed", "flow_expired", "panel_restarted"]);
+
+/** How a reason is drawn. @param {string|null} reason @returns {End} */
+export function endOf(reason) {
+  if (!reason || CLEAN.has(reason)) return "clean";
+  if (reason === "client_reset") return "reset";
+  return BY_US.has(reason) ? "cut" : "error";
+}
+
+/** Rows, each taken until a moment. */
+class Rows {
+  constructor() {
+    /** When each is free again. @type {number[]} */
+    this.free = [];
+  }
+
+  /** The first that is free; -1: none is. @param {number} from @param {number} to seconds */
+  take(from, to) {
+    let row = this.free.findIndex((free) => free <= from + AT_ONCE_SECONDS);
+    if (row < 0) row = this.free.length;
+    if (row >= LANES) return -1;
+    this.free[row] = to;
+    return row;
+  }
+
+  /** @param {number} row @param {number} at */
+  leave(row, at) {
+    if (this.free[row] === Number.POSITIVE_INFINITY) this.free[row] = at;
+  }
+}
 
 export class LaneModel {
   constructor() {
-    /** @type {Map<number, Bar>} */
+    /** In the order in which they were told of. @type {Map<number, Bar>} */
     this.bars = new Map();
-    /** When each lane is free again. @type {number[]} */
-    this.free = [];
-    /** Grows with each change. */
+    /** Those that are open, in no order. @type {Bar[]} */
+    this.open = [];
+    this.backlog = new BacklogHistory();
+    /** From when on it knows all that there is room for. */
+    this.knownFrom = 0;
+    /** @type {Painter|null} */
+    this.painter = null;
+    /** Grows with each change but data. */
     this.changes = 0;
+    this.lanes = new Rows();
+    this.rooms = new Rows();
   }
 
   /**
-   * Those that are open already, or were of late; known ones stay as they are. Where there is any that
-   * was not known, all get their lanes anew, in the order in which they came.
+   * Those that are open already, or were of late; known ones stay as they are, but for their ends. Where
+   * there is any that was not known, all get their lanes anew, in the order in which they came.
    * @param {Connection[]} connections
    */
   load(connections) {
+    for (const { id, closed_at, close_reason } of connections) {
+      const bar = this.bars.get(id);
+      if (bar && closed_at) this.#close(bar, Date.parse(closed_at) / 1000, close_reason);
+    }
     const loaded = connections.filter((one) => !this.bars.has(one.id)).map(barOf);
     if (loaded.length === 0) return;
     const bars = [...this.bars.values(), ...loaded].sort((a, b) => a.opened - b.opened);
     this.bars.clear();
-    this.free = [];
-    for (const bar of bars) this.#place(bar);
+    this.open = [];
+    this.lanes = new Rows();
+    this.rooms = new Rows();
+    for (const bar of bars) if (bar.served > bar.opened) this.#seat(bar);
+    const served = bars.filter((bar) => bar.served !== Number.POSITIVE_INFINITY);
+    for (const bar of served.sort((a, b) => a.served - b.served)) this.#serve(bar, bar.served);
+    for (const bar of bars) if (bar.lane >= 0 || bar.room >= 0) this.#keep(bar);
+    this.#forget();
+    this.painter?.rearranged();
   }
 
   /**
@@ -71,14 +140,11 @@ export class LaneModel {
       if (event.kind !== "connection.data") continue;
       const ticks = past.get(bar) ?? { times: [], sizes: [] };
       ticks.times.push(Date.parse(event.time) / 1000);
-      ticks.sizes.push(tickOf(event));
+      ticks.sizes.push(bytesOf(event));
       past.set(bar, ticks);
     }
-    for (const [bar, ticks] of past) {
-      bar.times.unshift(...ticks.times);
-      bar.sizes.unshift(...ticks.sizes);
-    }
-    this.changes += 1;
+    for (const [bar, { times, sizes }] of past) bar.ticks.prepend(times, sizes);
+    this.painter?.rearranged();
   }
 
   /** @param {DeckEvent} event */
@@ -88,27 +154,33 @@ export class LaneModel {
     const at = Date.parse(event.time) / 1000;
     const data = event.data;
     if (event.kind === "connection.opened") {
-      if (!this.bars.has(id)) this.#place(blank(id, data["peer"] ?? null, at));
+      if (!this.bars.has(id)) this.#open(blank(id, at, data), data["waiting"] === true);
       return;
     }
     const bar = this.bars.get(id);
     if (!bar) return;
-    this.changes += 1;
     if (event.kind === "connection.data") {
-      const tick = tickOf(event);
-      bar.times.push(at);
-      bar.sizes.push(tick);
-      if (bar.times.length > TICKS * 2) {
-        bar.times.splice(0, TICKS);
-        bar.sizes.splice(0, TICKS);
+      const size = bytesOf(event);
+      bar.ticks.push(at, size);
+      if (size < 0) bar.bytesOut -= size;
+      else bar.bytesIn += size;
+      this.painter?.ticked(bar, at, size);
+    } else if (event.kind === "connection.served") {
+      if (bar.served === Number.POSITIVE_INFINITY) {
+        bar.thread = data["thread"] ?? null;
+        this.#serve(bar, at);
       }
-      if (tick < 0) bar.bytesOut -= tick;
-      else bar.bytesIn += tick;
     } else if (event.kind === "connection.error") {
       bar.failed = true;
+      this.changes += 1;
     } else if (event.kind === "connection.closed") {
       this.#close(bar, at, data["reason"] ?? null);
     }
+  }
+
+  /** What a status tells of the backlog. @param {Status} status @param {number} now seconds */
+  observe({ connections }, now) {
+    if (this.backlog.push(now, connections.waiting.backlog ?? 0)) this.changes += 1;
   }
 
   /**
@@ -119,76 +191,104 @@ export class LaneModel {
    * @param {number} at when they are known to have ended, in seconds
    */
   keepOpen(open, newest, at) {
-    for (const bar of this.bars.values()) {
-      if (bar.closed === Number.POSITIVE_INFINITY && bar.id <= newest && !open.has(bar.id))
-        this.#close(bar, at, null);
-    }
+    for (const bar of [...this.open])
+      if (bar.id <= newest && !open.has(bar.id)) this.#close(bar, at, null);
   }
 
-  /** Forget what is out of every view, and of too many the oldest that closed. @param {number} now seconds */
-  trim(now) {
-    const horizon = now - LONGEST_VIEW_SECONDS;
-    for (const [id, bar] of this.bars) {
-      const closed = bar.closed !== Number.POSITIVE_INFINITY;
-      if (closed && (bar.closed < horizon || this.bars.size > BARS)) this.bars.delete(id);
-    }
-    while (this.free.length && /** @type {number} */ (this.free[this.free.length - 1]) < horizon)
-      this.free.pop();
+  /** @param {Bar} bar @param {boolean} waits */
+  #open(bar, waits) {
+    if (waits) {
+      bar.served = Number.POSITIVE_INFINITY;
+      this.#seat(bar);
+    } else this.#serve(bar, bar.opened);
+    if (bar.lane >= 0 || bar.room >= 0) this.#keep(bar);
+    this.#forget();
   }
 
-  /** The bars of a stretch of time. @param {number} from @param {number} to seconds */
-  within(from, to) {
-    const found = [];
-    for (const bar of this.bars.values())
-      if (bar.closed >= from && bar.opened <= to) found.push(bar);
-    return found;
+  /** It waits. @param {Bar} bar */
+  #seat(bar) {
+    bar.room = this.rooms.take(bar.opened, Math.min(bar.served, bar.closed));
+    this.changes += 1;
+  }
+
+  /** A thread or child takes it. @param {Bar} bar @param {number} at seconds */
+  #serve(bar, at) {
+    bar.served = at;
+    if (bar.room >= 0) this.rooms.leave(bar.room, at);
+    bar.lane = this.lanes.take(at, bar.closed);
+    this.changes += 1;
+  }
+
+  /** @param {Bar} bar */
+  #keep(bar) {
+    this.bars.set(bar.id, bar);
+    if (bar.closed === Number.POSITIVE_INFINITY) bar.place = this.open.push(bar) - 1;
   }
 
   /** @param {Bar} bar @param {number} at @param {string|null} reason */
   #close(bar, at, reason) {
+    if (bar.place < 0) return;
     bar.closed = at;
     bar.reason = reason;
-    bar.tone = closeTone(reason);
-    if (this.free[bar.lane] === Number.POSITIVE_INFINITY) this.free[bar.lane] = at + GAP_SECONDS;
+    bar.end = endOf(reason);
+    if (bar.lane >= 0) this.lanes.leave(bar.lane, at);
+    else this.rooms.leave(bar.room, at);
+    const last = /** @type {Bar} */ (this.open.pop());
+    if (last !== bar) {
+      this.open[bar.place] = last;
+      last.place = bar.place;
+    }
+    bar.place = -1;
     this.changes += 1;
+    this.painter?.closed(bar);
   }
 
-  /** Give a bar the first lane that is free when it begins; none where all are taken. @param {Bar} bar */
-  #place(bar) {
-    let lane = this.free.findIndex((free) => free <= bar.opened);
-    if (lane < 0) lane = this.free.length;
-    if (lane >= LANES) return;
-    bar.lane = lane;
-    this.free[lane] = bar.closed + GAP_SECONDS;
-    this.bars.set(bar.id, bar);
-    this.changes += 1;
+  /** Of too many bars the oldest that closed. */
+  #forget() {
+    if (this.bars.size - this.open.length < BARS + FORGOTTEN_AT_ONCE) return;
+    let left = this.bars.size - this.open.length - BARS;
+    for (const [id, bar] of this.bars) {
+      if (left <= 0) break;
+      if (bar.place >= 0) continue;
+      this.bars.delete(id);
+      this.knownFrom = Math.max(this.knownFrom, bar.closed);
+      left -= 1;
+    }
   }
 }
 
-/** @param {number} id @param {string|null} peer @param {number} opened @returns {Bar} */
-const blank = (id, peer, opened) => ({
+/** @param {number} id @param {number} opened @param {Record<string, any>} data @returns {Bar} */
+const blank = (id, opened, data) => ({
   id,
-  lane: 0,
-  peer: peer ?? "unnamed",
+  peer: data["peer"] ?? "unnamed",
+  pid: data["pid"] ?? null,
+  thread: null,
   opened,
+  served: opened,
   closed: Number.POSITIVE_INFINITY,
+  lane: -1,
+  room: -1,
   reason: null,
-  tone: "closed",
+  end: "clean",
   failed: false,
   bytesIn: 0,
   bytesOut: 0,
-  times: [],
-  sizes: [],
+  ticks: new Ticks(),
+  place: -1,
 });
 
 /** @param {Connection} connection @returns {Bar} */
-function barOf({ id, peer, opened_at, closed_at, close_reason, error, bytes }) {
-  const bar = blank(id, peer, Date.parse(opened_at) / 1000);
+function barOf({ id, peer, opened_at, closed_at, close_reason, error, bytes, waited, thread, pid }) {
+  const bar = blank(id, Date.parse(opened_at) / 1000, { peer, pid });
+  bar.thread = thread ?? null;
   if (closed_at) {
     bar.closed = Date.parse(closed_at) / 1000;
     bar.reason = close_reason;
-    bar.tone = closeTone(close_reason);
+    bar.end = endOf(close_reason);
   }
+  // One that waits, or did all its life, has no thread.
+  if (typeof waited === "number")
+    bar.served = thread ? bar.opened + waited : Number.POSITIVE_INFINITY;
   bar.failed = Boolean(error);
   bar.bytesIn = bytes.in;
   bar.bytesOut = bytes.out;
@@ -196,15 +296,7 @@ function barOf({ id, peer, opened_at, closed_at, close_reason, error, bytes }) {
 }
 
 /** Bytes of a data event, negative where they went out. @param {DeckEvent} event */
-function tickOf({ data }) {
+function bytesOf({ data }) {
   const length = data["length"] ?? 0;
   return data["direction"] === "out" ? -length : length;
 }
-
-/**
- * How high a tick stands: by the logarithm of its bytes, so that 1 and 64 K both show.
- * @param {number} bytes
- * @param {number} most
- */
-export const tickHeight = (bytes, most) =>
-  Math.min(most, 1.5 + Math.log10(1 + Math.abs(bytes)) * (most - 1.5) * 0.22);

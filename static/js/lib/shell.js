@@ -27,6 +27,9 @@ const go = (href) => () => location.assign(href);
 export function open(tree) {
   keys.bind("g o", "Go to the overview", go("/"));
   keys.bind("g s", "Go to the services", go("/"));
+  keys.bind("g c", "Go to the connections", go("/connections"));
+  keys.bind("g e", "Go to the events", go("/events"));
+  keys.bind("g x", "Go to the exceptions", go("/exceptions"));
   keys.bind("g h", "Go to the handlers", go("/handlers"));
   keys.bind("n", "New service", go("/services/new"));
   keys.bind("?", "This list", showKeys);

@@ -26,6 +26,8 @@ const deck = new Deck(boot.services);
 const meters = DeckMeters.carriedOn();
 const tail = new Tail();
 let seq = Number(boot.seq ?? 0);
+/** Numbers that were given to what capture left out: those were no events of any second. */
+let unrecorded = 0;
 
 const STARTERS = 3;
 const isNew =
@@ -162,7 +164,7 @@ function takeAll(services) {
   if (Array.isArray(services)) deck.replace(services);
 }
 
-onTick((at) => meters.sample(at, deck.all(), seq));
+onTick((at) => meters.sample(at, deck.all(), seq - unrecorded));
 addEventListener("pagehide", () => meters.save());
 // The figures in the page are as of the moment at which the server drew it.
 meters.sample(Number(boot.now ?? serverNow()), deck.all(), seq);
@@ -200,6 +202,8 @@ live.then((link) =>
     onFrame: (/** @type {Frame} */ frame) => {
       takeAll(frame.status);
       seq = Math.max(seq, frame.seq_to ?? 0);
+      for (const { kind, data } of frame.events)
+        if (kind === "events.dropped" && data["source"] === "capture") unrecorded += data["count"];
       tail.push(frame.events);
     },
   }),

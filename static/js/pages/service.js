@@ -7,8 +7,10 @@ import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { get, query } from "../api.js";
+import { Charts } from "../components/charts.js";
 import { ConnectionsTable } from "../components/connections-table.js";
 import { Copy } from "../components/copy.js";
+import { Exceptions, exceptionCount, startOf } from "../components/exceptions.js";
 import { Button, Empty, Notice } from "../components/kit.js";
 import { Lanes } from "../components/lanes.js";
 import { LinkNotice } from "../components/link-notice.js";
@@ -19,11 +21,16 @@ import { Tabs } from "../components/tabs.js";
 import { Tail, TailTools, usePauseKey } from "../components/tail.js";
 import { TryIt } from "../components/try-it.js";
 import { boot } from "../lib/boot.js";
-import { now, onTick, serverNow } from "../lib/clock.js";
+import { hear, now, onTick, serverNow } from "../lib/clock.js";
 import { tryCommand } from "../lib/commands.js";
-import { ConnectionBook } from "../lib/connections.js";
+import { findRunning } from "../lib/closings.js";
+import { Connections } from "../lib/connections.js";
+import { pastOf } from "../lib/lane-source.js";
+import { ExceptionList } from "../lib/exceptions.js";
 import { frequency, number, sizeParts, spanParts } from "../lib/format.js";
 import { keys } from "../lib/keys.js";
+import { Past } from "../lib/lane-past.js";
+import { LaneListing } from "../lib/lane-listing.js";
 import { LaneModel } from "../lib/lanes.js";
 import { DeckMeters, countersOf } from "../lib/meters.js";
 import { open } from "../lib/shell.js";
@@ -32,28 +39,31 @@ import { Tail as TailModel } from "../lib/tail.js";
 
 /** @import { Connection, DeckEvent, Frame, Service } from "../types.js" */
 
-const RESYNC_MS = 2_000;
-/** Connections, open or closed, that the lanes begin with. */
-const LATELY = 200;
-
 /** @type {import("@preact/signals").Signal<Service>} */
 const service = signal(boot.service);
 const name = service.value.name;
 const gone = signal(false);
-const book = new ConnectionBook(schemeOf(boot.service.address));
-const bookVersion = signal(0);
+const connections = new Connections(name, boot.connections);
 const tail = new TailModel();
 const lanes = new LaneModel();
+const lanesPast = new Past(lanes, pastOf(name));
 const meters = DeckMeters.carriedOn();
 const meter = meters.of(name);
-/** Where the lists go on; the closed ones have not been asked for yet. */
-const cursors = signal({ open: boot.connections.next_cursor ?? null, closed: "" });
+const exceptions = new ExceptionList({
+  ask: (what) => get(`/exceptions${query(what)}`),
+  service: name,
+  watched: false,
+  total: Number(boot.exceptions ?? 0),
+});
+const listing = new LaneListing(lanes, (asked) =>
+  get(`/connections${query({ service: name, ...asked })}`),
+);
 
 const past = /** @type {DeckEvent[]} */ ([...boot.events.items].reverse());
-book.load(boot.connections.items);
 tail.seed(past);
 lanes.load(boot.connections.items);
-for (const event of past) book.note(event);
+lanes.observe(boot.service.status, serverNow());
+connections.note(past);
 
 /** @param {Service} next */
 const put = (next) => {
@@ -62,66 +72,24 @@ const put = (next) => {
 
 /** @param {DeckEvent[]} events */
 function take(events) {
-  let changed = false;
   let lost = false;
+  const newest = events.at(-1);
+  if (newest) hear(Date.parse(newest.time) / 1000);
   for (const event of events) {
-    changed = book.apply(event) || changed;
-    lanes.apply(event);
-    lost = lost || event.kind === "events.dropped";
+    listing.apply(event);
+    // What capture left out are messages alone, and its figures come with the list while it does.
+    lost = lost || (event.kind === "events.dropped" && event.data["source"] !== "capture");
+    if (event.kind === "connection.error") exceptions.noticed();
     if (event.kind === "service.deleted") gone.value = true;
     if (event.kind === "service.updated") refresh();
   }
   if (events.length) tail.push(events);
-  if (changed) bookVersion.value += 1;
-  if (lost) {
-    gaps = true;
-    resync();
-  }
+  connections.take(events);
+  if (lost) void listing.resync();
 }
 
 function refresh() {
   get(`/services/${name}`).then(put, () => {});
-}
-
-/**
- * Whether an answer is not behind the events: none may reopen what has closed since.
- * @param {Connection} connection
- */
-const stillSo = ({ id, state }) => state === "closed" || book.rows.get(id)?.state !== "closed";
-
-let resyncing = false;
-let askAgain = false;
-/** Whether events were lost, so that closed ones may be missing among those listed. */
-let gaps = false;
-/** Ask for the open ones anew: where events do not tell all of them. */
-async function resync() {
-  askAgain = resyncing;
-  if (resyncing) return;
-  resyncing = true;
-  const newest = book.newest;
-  try {
-    const answer = await get(`/connections${query({ service: name, limit: 500 })}`);
-    book.load(answer.items);
-    lanes.load(answer.items.filter(stillSo));
-    // Those that were not told of are among the older pages: the table asks for them as it is scrolled.
-    cursors.value = {
-      open: answer.next_cursor ?? null,
-      closed: gaps ? "" : cursors.value.closed,
-    };
-    gaps = false;
-    if (!answer.next_cursor) {
-      const open = new Set(answer.items.map((/** @type {any} */ one) => one.id));
-      book.keepOpen(open, newest);
-      lanes.keepOpen(open, newest, serverNow());
-    }
-    bookVersion.value += 1;
-  } catch {
-    // The link says so already; the next one will do.
-  }
-  setTimeout(() => {
-    resyncing = false;
-    if (askAgain) resync();
-  }, RESYNC_MS);
 }
 
 /** @param {number} value @returns {[string, string]} */
@@ -187,6 +155,7 @@ function ServiceFigures() {
     <${Figure}
         label="Errors"
         value=${status.errors}
+        href="#exceptions"
         series=${meter.of("errors")}
         show=${asCount}
         tone="bad"
@@ -195,7 +164,7 @@ function ServiceFigures() {
   </${Figures}>`;
 }
 
-const TABS = ["connections", "events", "try", "settings"];
+const TABS = ["connections", "events", "exceptions", "try", "settings"];
 const fromHash = () =>
   TABS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "connections";
 
@@ -215,6 +184,7 @@ function EventsTab({ as, setAs }) {
             <svg class="icon small" aria-hidden="true"><use href="#i-x" /></svg></button
         ></span>`
       }
+      <a class="link push" href=${`/events?filter=service:${name}`}>All of this in Events</a>
     </div>
     <div class="panel-body tail-body">
       <${Tail}
@@ -229,18 +199,40 @@ function EventsTab({ as, setAs }) {
     </div>`;
 }
 
+/**
+ * Where nobody is connected: why, and how to.
+ * @param {{service: Service}} props
+ */
+function Nobody({ service: { status, address, ...definition } }) {
+  const title = "Nobody is connected";
+  if (status.state !== "running")
+    return html`<${Empty} title=${title} text="The service is not running." />`;
+  const when = isDatagram(schemeOf(address))
+    ? "Flows appear here the moment a first datagram arrives."
+    : "Connections appear here the moment they are accepted.";
+  const command = tryCommand({ status, address, ...definition });
+  return html`<${Empty} title=${title} text=${`${when} To make one:`}>
+    <${Copy}
+      text=${command}
+      what="the command"
+      shown=${html`<span class="prompt" aria-hidden="true">$ </span>${command}`}
+    />
+  </${Empty}>`;
+}
+
 function Page() {
   const [tab, setTab] = useState(fromHash);
   const [as, setAs] = useState(/** @type {"auto"|"text"|"hex"} */ ("auto"));
   const current = service.value;
   const turn = (/** @type {string} */ to) => {
     setTab(to);
-    history.replaceState(null, "", to === "connections" ? location.pathname : `#${to}`);
+    history.replaceState(null, "", to === "connections" ? location.pathname + location.search : `#${to}`);
   };
   useEffect(() => {
     const words = {
       connections: "Connections",
       events: "Events",
+      exceptions: "Exceptions",
       try: "Try it",
       settings: "Settings",
     };
@@ -269,14 +261,8 @@ function Page() {
   return html`<${LinkNotice} />
     <${ServiceHead} service=${current} put=${put} />
     <${ServiceFigures} />
-    <${Lanes}
-      model=${lanes}
-      service=${current}
-      onPick=${(/** @type {number} */ id) => {
-        tail.only(id);
-        turn("events");
-      }}
-    />
+    <${Charts} service=${current} />
+    <${Lanes} model=${lanes} past=${lanesPast} service=${current} />
     ${current.capture.level === "off" && tab === "events" && html`<${Notice}
         tone="info"
         what="Capture is off: connections are listed, but nothing is recorded."
@@ -294,6 +280,7 @@ function Page() {
             count: number(current.status.connections.open),
           },
           { key: "events", text: "Events" },
+          { key: "exceptions", text: "Exceptions", count: exceptionCount(exceptions, current) },
           { key: "try", text: "Try it" },
           { key: "settings", text: "Settings" },
         ]}
@@ -302,15 +289,11 @@ function Page() {
         ${
           tab === "connections" &&
           html`<${ConnectionsTable}
-            service=${current}
-            book=${book}
-            version=${bookVersion}
-            cursors=${cursors}
-            command=${html`<${Copy}
-                text=${tryCommand(current)}
-                what="the command"
-                shown=${html`<span class="prompt" aria-hidden="true">$ </span>${tryCommand(current)}`}
-              />`}
+            connections=${connections}
+            open=${current.status.connections.open}
+            flows=${isDatagram(schemeOf(current.address))}
+            tcp=${schemeOf(current.address) === "tcp"}
+            empty=${html`<${Nobody} service=${current} />`}
             onEvents=${(/** @type {number} */ id) => {
               tail.only(id);
               turn("events");
@@ -318,31 +301,24 @@ function Page() {
           />`
         }
         ${tab === "events" && html`<${EventsTab} as=${as} setAs=${setAs} />`}
+        ${tab === "exceptions" && html`<${Exceptions} list=${exceptions} since=${startOf(current)} />`}
         ${tab === "try" && html`<${TryIt} service=${current} />`}
         ${tab === "settings" && html`<${Settings} service=${current} onSaved=${put} />`}
       </div>
     </section>`;
 }
 
-/** The lanes begin with those that were there of late; the page came with some of the open ones. */
-async function recall() {
-  try {
-    const answer = await get(`/connections${query({ service: name, state: "all", limit: LATELY })}`);
-    lanes.load(answer.items.filter(stillSo));
-  } catch {
-    // They begin with what happens from now on.
-  }
-  lanes.note(past);
-  if (boot.connections.next_cursor) await resync();
-}
-recall();
+listing.recall(past).then(() => boot.connections.next_cursor && listing.resync());
+findRunning();
+exceptions.noticed();
 
 meter.sample(Number(boot.now ?? serverNow()), countersOf(service.value));
 onTick((at) => {
   meter.sample(at, countersOf(service.value));
-  const level = service.value.capture.level;
+  const level = service.value.status.capture.effective;
   const blind = level === "off" || level === "counters";
-  if (blind && !document.hidden && service.value.status.connections.open > 0) resync();
+  if (blind && !document.hidden && service.value.status.connections.open > 0) void listing.resync();
+  connections.tick();
 });
 addEventListener("pagehide", () => meters.save());
 
@@ -359,5 +335,7 @@ open(html`<${Page} />`).then((link) =>
 
 /** @param {any} status */
 function takeStatus(status) {
-  if (status?.state) service.value = { ...service.value, status };
+  if (!status?.state) return;
+  service.value = { ...service.value, status };
+  lanes.observe(status, serverNow());
 }

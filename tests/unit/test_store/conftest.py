@@ -43,6 +43,7 @@ def a_view(number: int, **changes: Any) -> dict[str, Any]:
         "kernel": None,
         "pid": 4242,
         "thread": "echo-1",
+        "waited": None,
         "generation": 1,
         "faults": [],
     }

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from app.peers import packed_ip
 from app.store import BadQuery, ConnectionQuery
 from app.store.connection_query import SORT_KEYS
-from app.store.connection_rows import packed_ip
+from app.store.connection_rows import epoch
 
 
 def ids(page: Any) -> list[int]:
@@ -221,3 +222,20 @@ def test_what_closed_in_a_hole_of_events_is_found_closed(panel: Any) -> None:
     panel.close(2)
     panel.flush()
     assert ids(panel.closed()) == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("from_five", "to_five", "found"),
+    [(-1.0, 0.5, [5]), (-9.0, -5.0, []), (90.0, 99.0, [])],
+)
+def test_those_of_a_stretch_of_time(
+    several: Any, from_five: float, to_five: float, found: list[int]
+) -> None:
+    """Rows and views say the same; `five` was open for a second, and no other overlaps with it."""
+    five = epoch(several.views[5]["opened_at"])
+    query = ConnectionQuery.parse(
+        state="all", closed_after=five + from_five, opened_before=five + to_five
+    )
+    lone = [view["id"] for view in several.views.values() if query.matches(view)]
+    assert (5 in lone) == (5 in found)
+    assert sorted(lone) == sorted(ids(several.history.connections(query)))

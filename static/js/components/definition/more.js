@@ -4,6 +4,7 @@
 import { html } from "htm/preact";
 import { CheckField, Field, Pairs, SelectField, TextField } from "../fields.js";
 import { Icon } from "../kit.js";
+import { LEVELS } from "../../lib/definition.js";
 import { isDatagram } from "../../lib/states.js";
 
 /** @import { Form } from "../../lib/definition.js" */
@@ -19,12 +20,6 @@ const Fold = ({ title, summary, children }) =>
     <div class="fold-body stack">${children}</div>
   </details>`;
 
-const LEVELS = [
-  { value: "payload", text: "payload: each message and its first bytes" },
-  { value: "events", text: "events: each message, without its bytes" },
-  { value: "counters", text: "counters: opened, closed, errors, and bytes by count" },
-  { value: "off", text: "off: open connections are listed, nothing recorded" },
-];
 const POLICIES = [
   { value: "on-failure", text: "on failure" },
   { value: "always", text: "always, also after the last request" },
@@ -33,8 +28,8 @@ const POLICIES = [
 
 /** @param {Form} form */
 function captureSummary({ capture: { level, bytes } }) {
-  if (level !== "payload") return level;
-  return bytes === "0" ? "payload, all bytes" : `payload, first ${bytes} bytes`;
+  if (level !== "payload" && level !== "auto") return level;
+  return bytes === "0" ? `${level}, all bytes` : `${level}, first ${bytes} bytes`;
 }
 
 /** @param {Form} form */
@@ -71,7 +66,7 @@ export function More({ form, set, errors }) {
           onChange=${(/** @type {string} */ level) => capture({ level })}
           hint="More is seen, and costs more a message."
         />
-      ${form.capture.level === "payload" && html`<${TextField}
+      ${["payload", "auto"].includes(form.capture.level) && html`<${TextField}
           pointer="/capture/bytes"
           label="Bytes of each message"
           numeric
