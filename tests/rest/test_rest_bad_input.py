@@ -434,8 +434,6 @@ def test_calls_of_a_service_that_is_not_there(client: Rest, verb: str) -> None:
         ("POST", "/services/echo/resume"),
         ("POST", "/services/echo/reload"),
         ("GET", "/services/echo/faults"),
-        ("POST", "/connections/1/send"),
-        ("GET", "/connections/1/stack"),
         ("GET", "/connections/1/capture.pcapng"),
         ("GET", "/definitions"),
         ("PUT", "/definitions"),

@@ -10,7 +10,7 @@ import pytest
 
 from socketdeck.source import LINE_CHARACTERS, SOURCE_BYTES, lines_at
 
-NOW = time.time() + 60
+NOW = time.time() + 86_400
 
 
 def test_lines_without_their_indentation(tmp_path: Path) -> None:
