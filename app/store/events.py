@@ -136,9 +136,17 @@ class EventQuery:
         return found if self.filter.is_empty else self.filter.choose(found, peers_of)
 
     def choose_live(self, events: Sequence[Event], peers_of: PeerSource) -> list[Event]:
-        """The same, and those that tell of lost events: they may be of any that are asked for."""
+        """The same, and what tells of lost events that may have been among those asked for."""
         chosen = {event.seq for event in self.choose(events, peers_of)}
-        return [event for event in events if event.seq in chosen or event.kind == "events.dropped"]
+        return [event for event in events if event.seq in chosen or self._may_have_lost(event)]
+
+    def _may_have_lost(self, event: Event) -> bool:
+        if event.kind != "events.dropped":
+            return False
+        if event.service is None:
+            return True
+        named = [needs.services for needs in self.needs() if needs.services is not None]
+        return self.connection is None and all(event.service in names for names in named)
 
     def needs(self) -> list[Needs]:
         """What every event that is asked for has for sure."""

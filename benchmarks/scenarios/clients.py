@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from benchmarks import page, watchers
 from benchmarks.child import Child
@@ -29,78 +29,90 @@ SERVICE = {"name": "measured", "address": "tcp://127.0.0.1:0", "handler": "echo"
 
 def run(plan: Plan) -> Iterator[Line]:
     """First without any, then all of them, then one reads no more; nothing is pinned."""
-    seconds = 3.0 if plan.quick else 10.0
-    clients = CLIENTS - 1
-    with RunningPanel(LIVE_CLIENTS=str(CLIENTS)) as panel, ExitStack() as open_ones:
+    with RunningPanel(LIVE_CLIENTS=str(CLIENTS)) as panel:
         service = panel.call("POST", "/services?start=true", SERVICE)
-        port = Address.parse(service["status"]["address"]).port
-
-        def load() -> float:
-            """A window of load; how many cores the panel took meanwhile."""
-            before = panel.cpu_seconds()
-            driven = drive([LOAD.on(port)], seconds=seconds, warmup=0)
-            return (panel.cpu_seconds() - before) / driven.outcomes[0].seconds
-
-        load()
-        alone = [load() for _ in range(plan.rounds)]
-        browser = open_ones.enter_context(
-            Child(page.watch, None, url=panel.url, token=panel.token, path="/services/measured")
-        )
-        browser.hear()
-        crowd = open_ones.enter_context(
-            Child(
-                watchers.watch,
-                None,
-                url=panel.url,
-                token=panel.token,
-                service="measured",
-                clients=clients,
-            )
-        )
-        crowd.hear()
-        load()
-        crowd.ask("ages")
-        p50, p99, cores, frames = [], [], [], 0
-        for turn in range(plan.rounds):
-            progress(f"clients: round {turn + 1} of {plan.rounds}")
-            cores.append(load())
-            found = crowd.ask("ages")
-            assert not found["lost"], "live clients were cut off"
-            milliseconds = [1e3 * age for age in found["ages"]]
-            p50.append(quantile(milliseconds, 0.5))
-            p99.append(quantile(milliseconds, 0.99))
-            frames = found["frames"]
-        note = f"{frames / seconds / clients:.0f} frames/s each, {EVENTS_PER_SECOND:,} events/s"
-        # All that fills up with events is full by now: what comes on top is the client's.
-        if not plan.quick:
-            drive([LOAD.on(port)], seconds=FILL_SECONDS, warmup=0)
-            crowd.ask("ages")
-        crowd.ask("stall")
-        before = panel.memory_mib()
-        stalled, grown = [], []
-        for turn in range(plan.rounds):
-            progress(f"clients: one stalls, round {turn + 1} of {plan.rounds}")
-            load()
-            found = crowd.ask("ages")
-            stalled.append(quantile([1e3 * age for age in found["ages"]], 0.99))
-            grown.append(panel.memory_mib() - before)
-    yield Line("oldest event of a frame, p50", p50, unit="ms", note=note)
-    yield Line("oldest event of a frame, p99", p99, unit="ms", target=at_most(P99_MS_AT_MOST))
+        scene = Scene(panel, Address.parse(service["status"]["address"]).port, plan)
+        scene.window()
+        alone = [scene.window() for _ in range(plan.rounds)]
+        where = {"url": panel.url, "token": panel.token}
+        with (
+            Child(page.watch, None, **where, path="/services/measured") as browser,
+            Child(watchers.watch, None, **where, service="measured", clients=CLIENTS - 1) as crowd,
+        ):
+            browser.hear()
+            crowd.hear()
+            scene.window()
+            watched = scene.rounds(crowd, "all read")
+            if not plan.quick:
+                # All that fills up with events is full by now: what comes on top is the client's.
+                drive([scene.target], seconds=FILL_SECONDS, warmup=0)
+            crowd.ask("stall")
+            before = panel.memory_mib()
+            stalled = scene.rounds(crowd, "one stalls")
+    note = f"{watched.frames:.0f} frames/s each, {EVENTS_PER_SECOND:,} events/s"
+    yield Line("oldest event of a frame, p50", watched.p50, unit="ms", note=note)
+    yield Line(
+        "oldest event of a frame, p99", watched.p99, unit="ms", target=at_most(P99_MS_AT_MOST)
+    )
     yield Line("the panel without clients", alone, unit="cores")
     yield Line(
         "the panel with 200 clients, one a browser",
-        cores,
+        watched.cores,
         unit="cores",
         target=at_most(CORES_AT_MOST),
     )
     yield Line(
         "one stalls: the others' p99 over before",
-        [one / other for one, other in zip(stalled, p99, strict=True)],
+        [one / other for one, other in zip(stalled.p99, watched.p99, strict=True)],
         target=at_most(OTHERS_AT_MOST),
     )
     yield Line(
         "one stalls: the panel has grown by",
-        grown,
+        [memory - before for memory in stalled.memory],
         unit="MiB",
         target=at_most(GROWN_MIB_AT_MOST),
     )
+
+
+@dataclass
+class Watched:
+    """What was seen in some windows: ages of events in ms, cores, and MiB at each one's end."""
+
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+    cores: list[float] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+    frames: float = 0.0
+    """A second, for each client, in the last window."""
+
+
+class Scene:
+    """A panel with one service, under load a window at a time."""
+
+    def __init__(self, panel: RunningPanel, port: int, plan: Plan) -> None:
+        self._panel = panel
+        self._plan = plan
+        self._seconds = 3.0 if plan.quick else 10.0
+        self.target = LOAD.on(port)
+
+    def window(self) -> float:
+        """A window of load; how many cores the panel took meanwhile."""
+        before = self._panel.cpu_seconds()
+        driven = drive([self.target], seconds=self._seconds, warmup=0)
+        return (self._panel.cpu_seconds() - before) / driven.outcomes[0].seconds
+
+    def rounds(self, crowd: Child, what: str) -> Watched:
+        """What the clients of a crowd saw, in as many windows as the plan has rounds."""
+        watched = Watched()
+        crowd.ask("ages")
+        for turn in range(self._plan.rounds):
+            progress(f"clients: {what}, round {turn + 1} of {self._plan.rounds}")
+            watched.cores.append(self.window())
+            found = crowd.ask("ages")
+            assert not found["lost"], "live clients were cut off"
+            milliseconds = [1e3 * age for age in found["ages"]]
+            watched.p50.append(quantile(milliseconds, 0.5))
+            watched.p99.append(quantile(milliseconds, 0.99))
+            watched.memory.append(self._panel.memory_mib())
+            watched.frames = found["frames"] / self._seconds / CLIENTS
+        return watched

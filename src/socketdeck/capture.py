@@ -129,7 +129,13 @@ class CaptureControl:
             before, self._capture = self._capture, capture
             self._hot = self._hot and capture.level == "auto"
             self._set_bound()
+            if before.level != "auto":
+                # What a fixed level left unrecorded was left out by its user's wish.
+                self._journal.flush()
+                self._told = self._tally.unseen
             self._apply(again=capture.bytes != before.bytes)
+            if before.level == "auto" and capture.level != "auto":
+                self._tell()
 
     def attach(self, host: Watched, level: str) -> None:
         """A run has begun, looked at as closely as `level` so far."""
@@ -145,6 +151,8 @@ class CaptureControl:
             self._host = None
             self._hot = False
             self._apply()
+            if self._capture.level == "auto":
+                self._tell()
 
     def look(self, seconds: float) -> None:
         """Somebody looks at it, for so long from now: full detail. Does not block."""
@@ -183,8 +191,8 @@ class CaptureControl:
     def _check(self) -> None:
         """Look how hot it is; again in a second, while there is anything to decide or to tell."""
         with self._lock:
-            self._checks = False
             if self._capture.level != "auto":
+                self._checks = False
                 return
             rate = self._tally.messages_a_second(time.time())
             if not self._hot:
@@ -201,7 +209,7 @@ class CaptureControl:
 
     def _tell(self) -> None:
         """Account for the messages that nobody recorded."""
-        self._settle()
+        self._journal.flush()
         unseen = self._tally.unseen
         count, self._told = unseen - self._told, unseen
         self._tell_at = time.monotonic() + TELL_SECONDS
@@ -219,9 +227,9 @@ class CaptureControl:
     def _why(self) -> CaptureReason:
         if self._capture.level != "auto":
             return "set"
-        if not self._hot:
-            return "quiet"
-        return "looked at" if self._is_looked_at() else "hot"
+        if self._effective == "counters":
+            return "hot"
+        return "looked at" if self._hot else "quiet"
 
     def _apply(self, *, again: bool = False) -> None:
         """Watch it as closely as is wanted now. The lock is held."""
@@ -232,11 +240,7 @@ class CaptureControl:
             self._effective, self._since = wanted, time.time()
         if self._host is not None:
             self._host.set_level(wanted, self._capture.bytes, each=self._counts_each())
-        if self._capture.level == "auto" and wanted == "counters":
-            # What a fixed level left unrecorded before was left out by its user's wish.
-            self._settle()
-            self._told = self._tally.unseen
-            self._tell_at = time.monotonic() + TELL_SECONDS
+        self._tell_at = time.monotonic() + TELL_SECONDS
         if wanted == "counters":
             self.first_opened()
 
@@ -247,10 +251,6 @@ class CaptureControl:
     def _counts_each(self) -> bool:
         """Whether it must be known how many messages went by: the kernel counts bytes alone."""
         return self._capture.level == "auto"
-
-    def _settle(self) -> None:
-        """Have all counted in the tally that was so far."""
-        self._journal.flush()
 
     def _recount_again(self) -> None:
         with self._lock:

@@ -181,3 +181,17 @@ def test_a_bad_filter_says_where() -> None:
         Topic.parse({"topic": "events", "filter": "kind:log servce:one"})
     assert refused.value.place == {"position": 9, "length": 6}
     assert "did you mean service?" in str(refused.value)
+
+
+def test_what_one_service_lost_is_of_its_own_topics() -> None:
+    lost = dropped_event(3, 1, 3, "capture")._replace(service="one")
+    anybody = dropped_event(3, 4, 6, "live")
+    for asked, told in (
+        ({"topic": "overview"}, [lost, anybody]),
+        ({"topic": "service", "name": "one"}, [lost, anybody]),
+        ({"topic": "service", "name": "other"}, [anybody]),
+        ({"topic": "connection", "id": 1}, [anybody]),
+        ({"topic": "events", "filter": "kind:data"}, [lost, anybody]),
+        ({"topic": "events", "filter": "service:other"}, [anybody]),
+    ):
+        assert choose(Topic.parse(asked), [lost, anybody]) == told, asked

@@ -68,8 +68,8 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
         html`<dt>Reason</dt>
           <dd>${words(row.close_reason)}</dd>`
       }
-      <dt>In</dt><dd><span class="in">${size(row.bytes.in)}</span> in ${plural(row.messages.in, "message")}</dd>
-      <dt>Out</dt><dd><span class="out">${size(row.bytes.out)}</span> in ${plural(row.messages.out, "message")}</dd>
+      <dt>In</dt><dd><span class="in">${size(row.bytes.in)}</span>${messages(row, "in")}</dd>
+      <dt>Out</dt><dd><span class="out">${size(row.bytes.out)}</span>${messages(row, "out")}</dd>
       ${
         row.kernel &&
         html`<dt>Round trip</dt>
@@ -100,3 +100,10 @@ export function ConnectionFacts({ row, one, onClose, onEvents }) {
     }
   </aside>`;
 }
+
+/**
+ * In how many messages; the kernel, where it is who counts, does not know.
+ * @param {Row} row @param {"in"|"out"} way
+ */
+const messages = (row, way) =>
+  row.counted_by === "kernel" ? "" : ` in ${plural(row.messages[way], "message")}`;

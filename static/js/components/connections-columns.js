@@ -111,17 +111,26 @@ const COLUMNS = {
     text: "Msgs in",
     sort: "messages_in",
     right: true,
-    cell: (row) => number(row.messages.in),
+    cell: (row) => messages(row, "in"),
   },
   messagesOut: {
     name: "messages",
     text: "Msgs out",
     sort: "messages_out",
     right: true,
-    cell: (row) => number(row.messages.out),
+    cell: (row) => messages(row, "out"),
   },
   last: { name: "last", text: "Last bytes", cell: (row) => lastOf(row) },
 };
+
+/**
+ * The kernel, where it is who counts, knows of no messages.
+ * @param {Row} row @param {"in"|"out"} way
+ */
+function messages(row, way) {
+  if (row.counted_by === "kernel" && !row.messages[way]) return html`<span class="faint">–</span>`;
+  return number(row.messages[way]);
+}
 
 const TRAFFIC = ["in", "out", "messagesIn", "messagesOut", "last"];
 
