@@ -95,16 +95,25 @@ class Closings:
             closing.stopped.set()
 
     def start(self, chosen: Sequence[Connection], end: End, *, how: str, pace: float) -> Closing:
-        """Close `chosen` from now on, `pace` a second; `Refused` where too many go on already."""
+        """Close `chosen` from now on, `pace` a second.
+
+        `Refused` where too many go on already, or no thread is to be had.
+        """
         closing = Closing(self._next_id(), chosen, how, pace)
         with self._lock:
             if self._closed or len(self._running) >= AT_ONCE:
                 detail = f"{AT_ONCE} closings go on at a pace already; wait for one, or stop one"
                 raise Refused(503, None, detail)
             self._running[closing.id] = closing
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(closing, chosen, end), name="socketdeck-closing", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                del self._running[closing.id]
+            raise Refused(503, None, "there is no thread to be had; try again") from None
         return closing
 
     def list(self) -> list[Closing]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from app.closings import Closing, Closings
+from app.open_connections import chosen_of, first_of, page_of
 from app.store import ConnectionPage, ConnectionQuery, History
 from socketdeck import Connection, SocketdeckError, Supervisor
 from socketdeck.errors import IllegalTransition, UnknownConnection, Unsupported
@@ -42,11 +43,17 @@ class Connections:
 
     def page(self, query: ConnectionQuery) -> ConnectionPage:
         """The connections asked for."""
-        views = itertools.chain(
-            self._open(query) if query.state != "closed" else (),
-            self._just_closed() if query.state != "open" else (),
-        )
-        return self._history.connections(query, views)
+        if query.state == "open":
+            return page_of(query, self._open(query))
+        opened = self._open(query) if query.state == "all" and query.reason is None else []
+        left_out = 0
+        if query.after is None and len(opened) > query.limit:
+            chosen = chosen_of(query, opened)
+            opened = first_of(query, chosen)
+            left_out = len(chosen) - len(opened)
+        views = itertools.chain(map(LazyView, opened), self._just_closed())
+        page = self._history.connections(query, views)
+        return page._replace(total=page.total + left_out)
 
     def get(self, number: int) -> dict[str, Any]:
         """One connection as the contract shows it; `UnknownConnection` where there is none."""
@@ -119,11 +126,9 @@ class Connections:
         """
         among = None if ids is None else frozenset(ids)
         chosen = [
-            view.connection
-            for view in self._open(query)
-            if (among is None or view.connection.id in among)
-            and view.connection.wish is None
-            and query.matches(view)
+            connection
+            for connection in chosen_of(query, self._open(query))
+            if (among is None or connection.id in among) and connection.wish is None
         ]
         if how == "reset" and any(connection.transport != "tcp" for connection in chosen):
             raise Unsupported("only TCP connections can be reset, and others are among these")
@@ -137,10 +142,11 @@ class Connections:
 
     # -- within -------------------------------------------------------------------------------
 
-    def _open(self, query: ConnectionQuery) -> Iterator[LazyView]:
-        for connection in self._supervisor.connections.open():
-            if query.service is None or connection.service == query.service:
-                yield LazyView(connection)
+    def _open(self, query: ConnectionQuery) -> list[Connection]:
+        found = self._supervisor.connections.open()
+        if query.service is None:
+            return found
+        return [connection for connection in found if connection.service == query.service]
 
     def _just_closed(self) -> Iterator[LazyView]:
         since = time.time() - ON_ITS_WAY_SECONDS

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -172,13 +173,7 @@ class Registry:
         with self._changing:
             self._expect(name, self.get(name).revision, is_expected)
             # It may have been started meanwhile: so there may be something to stop, at once.
-            self._supervisor.remove(name, drain_timeout=0)
-            self._sampler.forget(service)
-            try:
-                self._definitions.delete(name)
-            except BaseException:
-                self._supervisor.add(service.definition)
-                raise
+            self._supervisor.remove(name, drain_timeout=0, first=partial(self._forget, service))
             self._revisions.pop(name, None)
 
     # -- what is asked of them ----------------------------------------------------------------
@@ -210,6 +205,11 @@ class Registry:
         return service
 
     # -- within -------------------------------------------------------------------------------
+
+    def _forget(self, service: Service) -> None:
+        """All that is kept of it, or where the database refuses, nothing."""
+        with self._sampler.forgetting(service):
+            self._definitions.delete(service.name)
 
     def _save(self, definition: ServiceDefinition) -> StoredDefinition:
         stored = self._definitions.save(definition.model_dump(mode="json"))

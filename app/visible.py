@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of something to calculate, or passes over before."""
+
+_SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20"
+"""What a spreadsheet takes for the beginning of something to calculate, full-width signs too."""
+
+_FORMULA = re.compile(rf'^(?=[{_SIGNS}\t\r\n])|[;|\t][ "]*(?=[{_SIGNS}])')
+"""Also where a cell begins for one whose lists are separated otherwise than by commas."""
 
 
 def escaped(character: str) -> str:
@@ -25,5 +31,5 @@ def visible(text: str) -> str:
 
 
 def defused(cell: str) -> str:
-    """A cell of a table that no spreadsheet calculates: an apostrophe makes it text."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    """A cell of a table of which no spreadsheet calculates anything: apostrophes make it text."""
+    return _FORMULA.sub(r"\g<0>'", cell)

@@ -92,14 +92,14 @@ class LiveSocket:
                 self._answer(self._protocol.send(AcceptConnection()))
             elif isinstance(event, Ping):
                 self._answer(self._protocol.send(event.response()))
-            elif isinstance(event, CloseConnection):
+            elif isinstance(event, CloseConnection) and self._open:  # else it answers ours
                 self._open = False
                 with contextlib.suppress(OSError):
                     self._answer(self._protocol.send(event.response()))
 
     def _add(self, event: Message[Any]) -> None:
         self._parts.append(event.data)
-        self._size += len(event.data)
+        self._size += len(event.data) + 1  # one of many empty parts has its price, too
         if self._size > MESSAGE_BYTES:
             self.close(TOO_BIG)
         elif event.message_finished:
@@ -117,10 +117,13 @@ class LiveSocket:
     def send_frame(self, parts: list[bytes]) -> bool:
         """Send one text message, given in parts, without waiting; whether all of it is on its way.
 
-        What is not goes out with `flush`. `OSError` where the client is gone.
+        What is not goes out with `flush`. `OSError` where the client is gone, or has acknowledged
+        a frame that it cannot have read.
         """
+        if self._unsent:
+            raise OSError("a frame is acknowledged that is not sent yet")
         whole = [header(sum(map(len, parts))), *parts]
-        if self._unsent or not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             self._unsent.append(b"".join(whole))
             return self.flush()
         try:
@@ -151,7 +154,9 @@ class LiveSocket:
 
     def close(self, code: int = NORMAL) -> None:
         """Say so to the client, if it still listens, and read no more."""
-        self._open = False
+        was_open, self._open = self._open, False
+        if not was_open:
+            return
         closing = bytes([CLOSE, 2]) + struct.pack(">H", code)
         with contextlib.suppress(OSError):
             self._socket.send(closing, socket.MSG_DONTWAIT)

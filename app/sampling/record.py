@@ -64,6 +64,10 @@ class Record:
         self.minutes = {at: sample for at, sample in self.minutes.items() if at >= last}
         self.changed = False
 
+    def leave_run(self) -> None:
+        """Another run begins, and all of this one is on the disk: nothing of it is held."""
+        self.minutes = {}
+
     def held(self, step: int, run: int) -> list[Kept]:
         """Copies of the samples of a step that are not, or not all, on the disk."""
         samples = self.seconds if step == SECOND else self.minutes

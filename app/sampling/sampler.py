@@ -17,7 +17,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from weakref import WeakSet
 
@@ -109,24 +109,28 @@ class Sampler:
         if self._thread.is_alive():
             log.error("the last samples could not be written: the disk does not answer")
             return
-        self.turn(self._clock() + 1 + SETTLE_SECONDS)
-        self.write()
+        if self.turn(self._clock() + 1 + SETTLE_SECONDS):
+            self.write()
 
     def stirred(self, service: Service) -> None:
         """Something changed in a service; from any thread, in whatever it is at."""
         self._stirred.put(service)
 
-    def forget(self, service: Service) -> None:
-        """Sample a service no more, and write nothing of it that was sampled.
+    @contextlib.contextmanager
+    def forgetting(self, service: Service) -> Iterator[None]:
+        """Sample a service no more, and write nothing of it, from when its definition is deleted.
 
-        Blocks for a write that is under way. What is on the disk goes with its definition.
+        That is done within, and what is on the disk goes with it; where it raises, nothing is
+        forgotten. Blocks for a write that is under way; none begins meanwhile.
         """
-        service.tally.sample_with(None)
-        with self._writing, self._lock:
-            self._forgotten.add(service)
-            self._records.pop(service.name, None)
-            self._since.pop(service.name, None)
-            self._unwritten_since.pop(service.name, None)
+        with self._writing:
+            yield
+            service.tally.sample_with(None)
+            with self._lock:
+                self._forgotten.add(service)
+                self._records.pop(service.name, None)
+                self._since.pop(service.name, None)
+                self._unwritten_since.pop(service.name, None)
 
     # -- questions ----------------------------------------------------------------------------
 
@@ -176,8 +180,8 @@ class Sampler:
                 self._wait()
                 if self._closing.is_set():
                     return
-                self.turn(self._clock())
-                self._write_if_due()
+                if self.turn(self._clock()):
+                    self._write_if_due()
             except Exception:
                 log.exception("samples could not be taken")
                 self._closing.wait(1.0)
@@ -196,12 +200,14 @@ class Sampler:
         now = self._clock()
         self._closing.wait(int(now) + 1 + SETTLE_SECONDS - now)
 
-    def turn(self, now: float) -> None:
+    def turn(self, now: float) -> bool:
         """Sample the services in which something changed, for the seconds that are over at `now`.
 
+        Returns whether it could: where a run cannot be ended, what happens waits in the tallies.
         Called by its thread, and by tests that are their own clock.
         """
-        self._mind_jump(now)
+        if not self._mind_jump(now):
+            return False
         with contextlib.suppress(Empty):
             while True:
                 stirred = self._stirred.get_nowait()
@@ -214,6 +220,7 @@ class Sampler:
             self._take(self._waiting.pop(), at, seconds)
             self._breather.breathe()
         self._sampled = at
+        return True
 
     def _take(self, service: Service, at: int, seconds: int) -> None:
         totals, times = service.tally.take_sample()
@@ -240,18 +247,28 @@ class Sampler:
                 second=at, p50=p50, p95=p95, p99=p99
             )
 
-    def _mind_jump(self, now: float) -> None:
-        """Where the clock jumped, what is sampled from here on is of another run."""
+    def _mind_jump(self, now: float) -> bool:
+        """Where the clock jumped, what is sampled from here on is of another run.
+
+        Returns whether it is: the old one is to be written first, and is tried again otherwise.
+        """
         skew = now - self._monotonic()
-        jumped = abs(skew - self._skew) > JUMP_SECONDS
-        self._skew = skew
-        if jumped:
-            self.write(at=self._seen_at)
-            run = self._store.begin_run(now, restarted=False)
+        if abs(skew - self._skew) > JUMP_SECONDS:
+            if not self.write(at=self._seen_at):
+                return False
+            try:
+                run = self._store.begin_run(now, restarted=False)
+            except StoreError as error:
+                self._fail(error)
+                return False
             with self._lock:
                 self._run = run
+                for record in self._records.values():
+                    record.leave_run()
             self._sampled = int(now) - 2
+        self._skew = skew
         self._seen_at = now
+        return True
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -264,10 +281,10 @@ class Sampler:
         if self._write_in() <= 0:
             self.write()
 
-    def write(self, at: float | None = None) -> None:
+    def write(self, at: float | None = None) -> bool:
         """Write what was sampled, and that the panel runs still, now or `at` that time.
 
-        What cannot be written is written with what comes next.
+        Returns whether that was done: what cannot be written is written with what comes next.
         """
         now = self._clock() if at is None else at
         self._written_at = self._monotonic()
@@ -280,10 +297,8 @@ class Sampler:
                     self._store.prune(now)
                     self._pruned_at = now
             except StoreError as error:
-                if not self._failing:
-                    log.error("%s; it is tried again", error)
-                self._failing = True
-                return
+                self._fail(error)
+                return False
             with self._lock:
                 for record in changed:
                     record.written()
@@ -292,3 +307,9 @@ class Sampler:
         if self._failing:
             log.warning("series are written again")
             self._failing = False
+        return True
+
+    def _fail(self, error: StoreError) -> None:
+        if not self._failing:
+            log.error("%s; it is tried again", error)
+        self._failing = True

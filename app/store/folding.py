@@ -117,12 +117,12 @@ class ErrorFolds:
         self, events: Sequence[Event], view: Callable[[int], Mapping[str, Any] | None]
     ) -> None:
         """Look for last bytes among the events that the newest errors came with."""
-        if not self._unlooked:
+        unlooked, self._unlooked = self._unlooked, {}
+        if not unlooked:
             return
-        for fold in self._unlooked.values():
+        for fold in unlooked.values():
             fold.last_bytes = _sought(fold, view)
-        self._look(self._unlooked.values(), events)
-        self._unlooked = {}
+        self._look(unlooked.values(), events)
 
     def look_further(
         self, recent: Callable[[int, int], Sequence[Event]], breather: Breather | None = None

@@ -75,7 +75,7 @@ class Gatherer:
 
     def __init__(self, source: ViewSource) -> None:
         self._source = source
-        self._source_failed = False
+        self._source_failed = self._failed = False  # whether that was told
         self._breather = Breather()
         self._open: dict[int, Event] = {}
         self._lock = threading.Lock()  # guards the dict `gathered.closed`, which readers copy
@@ -103,17 +103,32 @@ class Gatherer:
         for event in events:
             note = self._notes.get(event.kind)
             if note is not None:
-                note(event)
-        self.gathered.errors.look_back(events, self._view)
+                try:
+                    note(event)
+                except Exception:
+                    self._tell_own_fault()
+        try:
+            self.gathered.errors.look_back(events, self._view)
+        except Exception:
+            self._tell_own_fault()
 
     def open_rows(self) -> list[dict[str, Any]]:
         """The rows of those that were opened since the last write and are open still."""
         self._settle_missed()
-        return [self._row(number, opened, None) for number, opened in self.gathered.opened.items()]
+        rows = []
+        for number, opened in self.gathered.opened.items():
+            try:
+                rows.append(self._row(number, opened, None))
+            except Exception:  # it is written once it is closed, or not at all
+                self._tell_own_fault()
+        return rows
 
     def look_further(self, recent: Recent) -> None:
         """Have `recent` tell what came in before errors, where the events taken in do not."""
-        self.gathered.errors.look_further(recent, self._breather)
+        try:
+            self.gathered.errors.look_further(recent, self._breather)
+        except Exception:
+            self._tell_own_fault()
 
     def written(self) -> None:
         """What was gathered is on the disk."""
@@ -179,7 +194,11 @@ class Gatherer:
             if self.gathered.opened.pop(number, None) is None:
                 self.gathered.ended.append(number)
             if view is not None:
-                row = closed_row(view, opened.seq, self.gathered.last_seq)
+                try:
+                    row = closed_row(view, opened.seq, self.gathered.last_seq)
+                except Exception:
+                    self._tell_fault(number)
+                    continue
                 with self._lock:
                     self.gathered.closed[number] = row
 
@@ -191,7 +210,7 @@ class Gatherer:
         view = self._view(number)
         try:
             return _make_row(view or view_of_events(opened, closed), first, closed)
-        except (KeyError, TypeError, ValueError):
+        except Exception:
             self._tell_fault(number)
             return _make_row(view_of_events(opened, closed), first, closed)
 
@@ -209,6 +228,12 @@ class Gatherer:
         if not self._source_failed:
             self._source_failed = True
             log.exception("the view of connection %d cannot be used; its events must do", number)
+
+    def _tell_own_fault(self) -> None:
+        """The same of what is made of events here: they themselves are kept as they are."""
+        if not self._failed:
+            self._failed = True
+            log.exception("not all can be made of the events that came; they are kept themselves")
 
 
 def _make_row(view: Mapping[str, Any], first: Event, closed: Event | None) -> dict[str, Any]:

@@ -133,15 +133,15 @@ class CaptureControl:
                 # What a fixed level left unrecorded was left out by its user's wish.
                 self._journal.flush()
                 self._told = self._tally.unseen
-            self._apply(again=capture.bytes != before.bytes)
+            self._apply(again=capture != before)
             if before.level == "auto" and capture.level != "auto":
                 self._tell()
 
-    def attach(self, host: Watched, level: str) -> None:
-        """A run has begun, looked at as closely as `level` so far."""
+    def attach(self, host: Watched, level: str, capture: Capture) -> None:
+        """A run has begun, looked at as closely as `level` of this `capture` so far."""
         with self._lock:
             self._host = host
-            if level != self._effective:
+            if level != self._effective or capture != self._capture:
                 host.set_level(self._effective, self._capture.bytes, each=self._counts_each())
         self.first_opened()
 
@@ -183,16 +183,20 @@ class CaptureControl:
 
     def _notice(self) -> None:
         """From the tally, under its lock: it is hot, or messages went by unrecorded."""
-        if self._effective != "payload" or self._capture.level != "auto" or self._checks:
-            return
-        self._checks = True
-        self._timekeeper.later(HEAT_SECONDS, self._check)
+        if self._effective == "payload" and self._capture.level == "auto":
+            self._check_in(HEAT_SECONDS)
+
+    def _check_in(self, seconds: float) -> None:
+        """Have it looked at then, unless somebody is to look already."""
+        if not self._checks:
+            self._checks = True
+            self._timekeeper.later(seconds, self._check)
 
     def _check(self) -> None:
         """Look how hot it is; again in a second, while there is anything to decide or to tell."""
         with self._lock:
+            self._checks = False  # what is noticed from here on is looked at anew
             if self._capture.level != "auto":
-                self._checks = False
                 return
             rate = self._tally.messages_a_second(time.time())
             if not self._hot:
@@ -203,9 +207,8 @@ class CaptureControl:
             self._apply()
             if self._effective == "payload" or time.monotonic() >= self._tell_at:
                 self._tell()
-            self._checks = self._hot or self._tally.unseen > self._told
-            if self._checks:
-                self._timekeeper.later(1.0, self._check)
+            if self._hot or self._tally.unseen > self._told:
+                self._check_in(1.0)
 
     def _tell(self) -> None:
         """Account for the messages that nobody recorded."""

@@ -23,6 +23,9 @@ _CLOSE = 7
 _FIN_CAME = frozenset({6, 8, 9, 11})
 """TIME_WAIT, CLOSE_WAIT, LAST_ACK and CLOSING (net/tcp_states.h): the peer has ended its side."""
 
+_FIN_SENT = frozenset({4, 9, 11})
+"""FIN_WAIT1, LAST_ACK and CLOSING: our own end stands in the queue, behind what is unsent."""
+
 _SIOCINQ = 0x541B
 _SIOCOUTQ = 0x5411
 
@@ -87,6 +90,8 @@ def byte_counts(found: socket.socket, *, peer_ended: bool) -> tuple[int, int] | 
         return None
     received, unsent = _RECEIVED.unpack_from(raw, 128)
     sent, repeated = _SENT.unpack_from(raw, 200)
+    if unsent and raw[0] in _FIN_SENT:
+        unsent -= 1
     fin = raw[0] in _FIN_CAME or (raw[0] == _CLOSE and peer_ended)
     return max(0, received - fin - unread), sent - repeated + unsent
 

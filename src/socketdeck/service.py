@@ -240,6 +240,10 @@ class Service:
             self._retired = False
             raise
 
+    def come_back(self) -> None:
+        """It is not retired after all; it stays stopped."""
+        self._retired = False
+
     def restart(self) -> None:
         """Stop, where it runs, and start with the handler's code as it is now."""
         with self._lifecycle:
@@ -337,7 +341,7 @@ class Service:
             self._running = definition
             self._host = host
             host.start()
-            self.capture.attach(host, level)
+            self.capture.attach(host, level, definition.capture)
         except Exception as error:
             self._drop()
             self._move(on_failure, why=why, error=failure_of(error))

@@ -132,10 +132,25 @@ class Supervisor:
         )
         return service
 
-    def remove(self, name: str, drain_timeout: float | None = None) -> None:
-        """Stop a service and forget it; blocks until it is stopped."""
+    def remove(
+        self,
+        name: str,
+        drain_timeout: float | None = None,
+        *,
+        first: Callable[[], object] | None = None,
+    ) -> None:
+        """Stop a service and forget it; blocks until it is stopped.
+
+        `first` is called between the two: where it raises, the service stays, stopped.
+        """
         service = self.get(name)
         service.retire(drain_timeout)
+        if first is not None:
+            try:
+                first()
+            except BaseException:
+                service.come_back()
+                raise
         with self._lock:
             if self._services.pop(name, None) is None:
                 return

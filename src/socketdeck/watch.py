@@ -39,6 +39,9 @@ FINISHED_KEPT = 64
 class Watch:
     """Looks at one run of one service's server. Its service makes it and drops it."""
 
+    tells_all = False
+    """Whether errors and rejections are told at level `off` too, as they are counted elsewhere."""
+
     def __init__(
         self,
         *,
@@ -137,7 +140,7 @@ class Watch:
             connection.control = None
         with self.tally.lock:
             self.tally.rejected += 1
-        if self.level == "off":
+        if self.level == "off" and not self.tells_all:
             return
         data = {"reason": reason, "peer": peer_text(client_address)}
         self.table.journal.record((self.service, None), "connection.rejected", data)
@@ -267,7 +270,7 @@ class Watch:
             self.tally.stir()
         if connection is not None:
             connection.error = failure
-        if self.level != "off":
+        if self.level != "off" or self.tells_all:
             origin = connection.origin if connection is not None else (self.service, None)
             self.table.journal.record(origin, "connection.error", failure)
 

@@ -202,10 +202,10 @@ def test_nothing_moves_under_the_pointer(tab: Tab, serve: Serve) -> None:
 
 
 def test_a_long_list_comes_as_it_is_scrolled(tab: Tab, serve: Serve) -> None:
-    address = serve("long", "greeting")
+    address = serve("long-list", "greeting")
     for _ in range(450):
         ask(address, b"")
-    tab.open(f"{PATH}?service=long&state=closed&sort=id")
+    tab.open(f"{PATH}?service=long-list&state=closed&sort=id")
     count(tab, "450 connections")
     tab.page.wait_for_function(SCROLLED_TO_ROW, arg=451)  # the heading is row 1
     assert tab.page.locator("tr[data-row]").count() < 80

@@ -95,7 +95,7 @@ def test_what_is_typed_is_seen_as_it_is_typed(panel: ServedPanel, serve: Serve, 
         expect(tab.figure("Open connections")).to_have_text("1")
         row = tab.row("127.0.0.1:")
         expect(row).to_have_count(1)
-        expect(row).to_contain_text("open")
+        expect(row.get_by_role("button", name="Close connection")).to_be_visible()
 
         nc.stdin.write(b"hello\n")
         assert nc.stdout.read(6) == b"hello\n"

@@ -60,7 +60,7 @@ class Lanes:
     def point_at(self, bar: dict[str, Any]) -> None:
         """Have the pointer on a bar."""
         place: Position = {"x": (bar["x"] + bar["right"]) / 2, "y": bar["y"] + bar["height"] / 2}
-        self.canvas.hover(position=place)
+        self.canvas.hover(position=place, force=True)  # it is never still
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_what_was_open_is_told_as_closed(mortal: MortalPanel, new_tab: NewTab) -
     with tab.without_a_reload():
         with connected(address):
             # By then it is in history, which is written once a second.
-            age = tab.row("open").locator(".c-age")
+            age = tab.row("127.0.0.1").locator(".c-age")
             expect(age).to_have_text(re.compile(r"^([3-9]\.\d|\d\d) s$"))
             lose(tab, mortal)
         regain(tab, mortal)

@@ -192,6 +192,15 @@ def test_pictures(busy_panel: ServedPanel, new_tab: NewTab) -> None:
     expect(up).to_have_text(re.compile(r"^1 m [1-9]"), timeout=A_WHILE_MS)
     draw(tab, "overview")
 
+    chatting = busy_panel.rest()
+    with chatting.session:
+        (longest, *_) = chatting.get(
+            "/connections?service=team-chat&sort=-messages_in&limit=1"
+        ).json()["items"]
+    tab.open(f"/connections/{longest['id']}")
+    expect(tab.page.get_by_text("good morning").first).to_be_visible()
+    draw(tab, "conversation")
+
     tab.turn_theme("dark")
     tab.open("/services/orders")
     running = tab.page.locator(".service-head").get_by_role("status")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,23 @@ def test_no_end_is_counted_as_a_byte(
 
 
 @by_kernel
+def test_an_end_behind_unsent_data_is_no_byte(
+    serve: Serve, connect: Connect, deck: Supervisor, loaded: Any, release: Any
+) -> None:
+    service = serve("obedient:Lender", capture={"level": "counters"}, drain_timeout=0)
+    connect(service)
+    request = loaded("obedient").lent.get(timeout=PATIENCE_SECONDS)
+    (connection,) = deck.connections.open()
+    sent = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sent += request.send(bytes(1 << 16), socket.MSG_DONTWAIT)
+    request.shutdown(socket.SHUT_WR)
+    assert connection.as_json()["bytes"]["out"] == sent
+    release()
+
+
+@by_kernel
 def test_counts_go_on_when_a_tap_takes_over(
     serve: Serve, connect: Connect, deck: Supervisor, events: Transcript
 ) -> None:
@@ -299,3 +318,15 @@ def test_a_fixed_level_says_so(serve: Serve, deck: Supervisor) -> None:
     assert (shown["level"], shown["effective"], shown["why"]) == ("events", "events", "set")
     look(deck, service, level="auto")
     assert service.status().capture.why == "quiet"
+
+
+@by_kernel
+def test_a_fixed_level_takes_over_while_it_is_hot(
+    easily_hot: None, serve: Serve, connect: Connect, deck: Supervisor
+) -> None:
+    service = serve("echo")
+    heat(service, connect(service))
+    (connection,) = deck.connections.open()
+    assert connection.as_json()["counted_by"] == "tap"
+    look(deck, service, level="counters")
+    assert connection.as_json()["counted_by"] == "kernel"

@@ -247,6 +247,26 @@ def test_one_that_becomes_another_program_goes_on(
         ('[["service.log", "now", 1, {"text": "x"}]]', 1),
         ('[["~lived", 0, 77, [1, null, [[1, 0, 1, "61"]], [0, 0, 0, 0], null]]]', 1),
         ("[" * 30_000, 1),
+        ('[["service.log", NaN, null, {"stream": "stdout", "text": "x"}]]', 1),
+        ('[["service.log", 1e11, null, {"stream": "stdout", "text": "x"}]]', 1),
+        ('[["service.log", -1, null, {"stream": "stdout", "text": "x"}]]', 1),
+        ('[["service.log", true, null, {"stream": "stdout", "text": "x"}]]', 1),
+        ('[["service.deleted", 1, null, {}]]', 1),
+        ('[["connection.rejected", 1, null, {"reason": 5}]]', 1),
+        ('[["~lived", 0, 77, [NaN, [1, 1, ["a", 1], null, null], [], [0, 0, 0, 0, 0], null]]]', 1),
+        ('[["~lived", 0, 77, [1, [1, 1e18, ["a", 1], null, null], [], [0, 0, 0, 0, 0], null]]]', 1),
+        ('[["~lost", 0, null, {"count": NaN}], ["~lost", 0, null, {"count": -1}]]', 2),
+        *(
+            (f'[["connection.data", 1, null, {{"data": "61", {wrong}}}]]', 1)
+            for wrong in (
+                '"direction": "up", "length": 1, "truncated": false',
+                '"direction": "in", "length": true, "truncated": false',
+                '"direction": "in", "length": -1, "truncated": false',
+                '"direction": "in", "length": 1, "truncated": 0',
+                '"direction": "in", "length": 1, "truncated": false, "count": "many"',
+                '"direction": "in", "length": 1, "truncated": false, "count": 0',
+            )
+        ),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from socketdeck import Address, Supervisor
+from socketdeck import Address, Service, ServiceDefinition, Supervisor
 from socketdeck.errors import StartFailed
+from socketdeck.hosts.process import ORDER_SECONDS, ProcessHost
 
 from .client import PATIENCE_SECONDS, Client
 from .conftest import HANDLERS, Connect, Serve
@@ -140,6 +143,75 @@ def test_at_every_level(
     assert (view.bytes.in_, view.bytes.out) == (seen, seen)
     told = [event.data["data"] for event in events.now("connection.data")]
     assert told == ([None, None] if level == "events" else [])
+
+
+def look(deck: Supervisor, service: Service, level: str) -> None:
+    wanted = {**service.definition.model_dump(mode="json"), "capture": {"level": level}}
+    deck.replace(service.name, ServiceDefinition.parse(wanted))
+
+
+@way
+def test_at_level_off_what_is_known_is_told_its_end_and_errors_are_counted(
+    serve: Serve, connect: Connect, deck: Supervisor, events: Transcript, way: dict[str, Any]
+) -> None:
+    service = serve(capture={"level": "payload"}, **way)
+    known = connect(service)
+    known.ask("hello")
+    number = events.opened(known)
+    look(deck, service, "off")
+    known.end()
+    assert known.receive() == b""
+    assert events.closed(number)["reason"] == "client_closed"
+    seen = len(events.now())
+    unknown = connect(service)
+    unknown.say("raise nothing is told of this")
+    unknown.rest()
+    await_that(lambda: service.status().errors == 1)
+    await_that(lambda: not deck.connections.open())
+    assert not [event for event in events.now()[seen:] if event.kind.startswith("connection.")]
+    met = connect(service)
+    met.ask("hello")
+    await_that(lambda: len(deck.connections.open()) == 1)
+    (connection,) = deck.connections.open()
+    look(deck, service, "counters")
+    met.end()
+    events.closed(connection.id)
+    assert events.now("connection.opened", connection=connection.id) == []
+
+
+def await_that(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("way", [WAYS[1], WAYS[3]], ids=["threading", "forking"])
+def test_a_child_that_reads_no_orders_holds_up_nobody_for_long(
+    serve: Serve, connect: Connect, deck: Supervisor, events: Transcript, way: dict[str, Any]
+) -> None:
+    service = serve(capture={"level": "counters"}, **way)
+    host = service._host
+    assert isinstance(host, ProcessHost)
+    worker = psutil.Process(service.status().pids[0])
+    worker.suspend()
+    try:
+        while host.order("close", 10_000, "close"):
+            pass
+        began = time.monotonic()
+        look(deck, service, "payload")
+        assert time.monotonic() - began < 5 * ORDER_SECONDS
+        assert host._untold_level is not None
+    finally:
+        worker.resume()
+
+    def told() -> bool:
+        service.capture.recount()
+        return host._untold_level is None
+
+    await_that(told)
+    client = connect(service)
+    await_that(lambda: client.ask("hello") and events.now("connection.data", data=b"hello\n"))
 
 
 @way

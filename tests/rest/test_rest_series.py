@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.store import StoreError
 from tests.panels import LiveClient, Rest, RunningPanel, ServedPanel, connected
 
 COLUMNS = (
@@ -121,6 +122,23 @@ def test_a_namesake_begins_with_nothing(client: Rest, talked: dict[str, Any]) ->
     client.delete("/services/one")
     client.create("one")
     assert series(client, "one")["since"] is None
+
+
+def test_a_delete_that_the_disk_refuses_loses_nothing(
+    client: Rest, panel: RunningPanel, talked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise StoreError("the definition of one was not deleted: the disk is full")
+
+    before = series(client, "one", window="1m")
+    with monkeypatch.context() as broken:
+        broken.setattr(panel.panel.store.definitions, "delete", fail)
+        assert client.delete("/services/one").status_code == 503
+    after = series(client, "one", window="1m")
+    assert after["since"] == before["since"] is not None
+    assert sum(filter(None, after["bytes_in"])) == len(b"hello")
+    talk(client.post("/services/one/start").json()["status"]["address"])
+    assert client.delete("/services/one").status_code == 204
 
 
 def test_a_restart_is_marked_and_loses_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -302,10 +303,15 @@ def test_try(client: Rest, encoding: str, data: str, expected: tuple[str, str]) 
     assert found["first_byte_after"] > 0
 
 
-def test_try_answers_bytes_that_are_no_text_in_base64(client: Rest) -> None:
+def test_try_answers_bytes_that_are_no_text_in_base64(
+    client: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_text = 0xF000_0000 - 2_208_988_800  # seconds from 1900 to 1970
+    monkeypatch.setattr("socketdeck.catalogue.time.time", SimpleNamespace(time=lambda: no_text))
     client.start("one", handler="time")
     found = client.post("/services/one/try", json={"data": ""}).json()
     assert (found["encoding"], found["length"], found["ended"]) == ("base64", 4, "closed")
+    assert found["data"] == "8AAAAA=="
 
 
 @pytest.mark.parametrize("address", ["udp://127.0.0.1:0", "udp://[::1]:0", "unixgram://{}/s"])

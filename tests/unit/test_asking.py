@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,3 +177,21 @@ def test_there_is_room_for_so_many_notes_and_again_once_they_are_over() -> None:
     for number in range(NOTES + 1):
         assert notes.leave(1, 7, number, over, "stack", b"")
     notes.close()
+
+
+@pytest.mark.parametrize("size", [0, 100, 1_000])
+def test_where_its_descriptor_is_another_files_there_are_no_notes_and_that_is_left_alone(
+    tmp_path: Path, size: int
+) -> None:
+    notes = Errands()
+    assert notes.leave(1, 7, 1, time.monotonic() + 60, "stack", b"")
+    other = tmp_path / "other"
+    held = (1).to_bytes(4, "little") * (size // 4)
+    other.write_bytes(held)
+    opened = os.open(other, os.O_RDWR)
+    os.dup2(opened, notes._file)
+    os.close(opened)
+    assert notes.take(1, 7) == []
+    assert other.read_bytes() == held
+    notes.close()
+    assert notes.take(1, 7) == []

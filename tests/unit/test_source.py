@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from socketdeck.source import LINE_CHARACTERS, SOURCE_BYTES, lines_at
+from socketdeck.source import LINE_CHARACTERS, SOURCE_BYTES, STACK_BYTES, lines_at
 
 NOW = time.time() + 86_400
 
@@ -37,6 +38,25 @@ def test_of_a_huge_file_the_beginning_is_read(tmp_path: Path) -> None:
     file.write_bytes(b"first\n" + b"\n" * SOURCE_BYTES + b"last\n")
     last = SOURCE_BYTES + 2
     assert lines_at([(str(file), 1, "f"), (str(file), last, "f")], NOW) == ["first", None]
+
+
+def test_many_names_of_a_large_file_are_read_only_so_far(tmp_path: Path) -> None:
+    file = tmp_path / "one.py"
+    line = b"x" * 63 + b"\n"
+    last = SOURCE_BYTES // len(line)
+    file.write_bytes(line * last)
+    names = [tmp_path / f"name{number}.py" for number in range(20)]
+    for name in names:
+        name.symlink_to(file)
+    told = lines_at([(str(name), last, "f") for name in names], NOW)
+    whole = STACK_BYTES // SOURCE_BYTES
+    assert told == ["x" * 63] * whole + [None] * (20 - whole)
+    tracemalloc.start()
+    try:
+        lines_at([(str(name), last, "f") for name in names[:2]], NOW)
+        assert tracemalloc.get_traced_memory()[1] < SOURCE_BYTES // 4
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ class Errands:
 
     def __init__(self) -> None:
         self._file = os.memfd_create("socketdeck-errands")
+        status = os.fstat(self._file)
+        self._identity = (status.st_dev, status.st_ino)
         os.truncate(self._file, _OWNERS.size + NOTES * _NOTE_BYTES)
 
     def close(self) -> None:
@@ -69,12 +71,28 @@ class Errands:
         return True
 
     def take(self, pid: int, key: int) -> list[tuple[int, str, bytes]]:
-        """In a child: its notes that still hold, crossed out: the question, what, and data."""
+        """In a child: its notes that still hold, crossed out: the question, what, and data.
+
+        Nothing is raised: it is called in the midst of a handler.
+        """
         found: list[tuple[int, str, bytes]] = []
         try:
-            owners = self._owners()
-        except OSError:  # its handler has closed all that it does not know
-            return found
+            if self._is_there():
+                self._take(pid, key, found)
+        except (OSError, ValueError, struct.error):  # another thread of its handler was quicker
+            pass
+        return found
+
+    def _is_there(self) -> bool:
+        """Whether the descriptor is the file's still: a handler may have closed all that it does
+        not know, and have opened another by that number."""
+        status = os.fstat(self._file)
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def _take(self, pid: int, key: int, found: list[tuple[int, str, bytes]]) -> None:
+        owners = self._owners()
+        if pid not in owners:
+            return
         for place, owner in enumerate(owners):
             if owner != pid:
                 continue
@@ -86,7 +104,6 @@ class Errands:
             self._set_owner(place, _NOBODY)
             if connection == key and monotonic() <= deadline:
                 found.append((number, what.rstrip(b"\0").decode("ascii"), data))
-        return found
 
     def _owners(self) -> tuple[int, ...]:
         return _OWNERS.unpack(os.pread(self._file, _OWNERS.size, 0))

@@ -16,7 +16,7 @@ from socketdeck.stack import Standing
 class FarSide:
     """Where others have a socket at hand, it has orders to the child, given by `order`."""
 
-    def __init__(self, order: Callable[..., None], asking: Asking) -> None:
+    def __init__(self, order: Callable[..., object], asking: Asking) -> None:
         self._order = order
         self._asking = asking
         self._since = time.time()  # the child loads its handler later than this

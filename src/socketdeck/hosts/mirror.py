@@ -24,12 +24,20 @@ from socketdeck.peer import peer_text
 Take = Callable[[float, int, Any], None]
 """Takes a message: its time, the child's number of its connection (0: none), its data."""
 
-_TEXTS = {
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "connection.data": (),
     "connection.error": ("type", "message"),
     "connection.rejected": ("reason",),
     "service.log": ("stream", "text"),
 }
-"""What an event has to say to be one: the child runs code of its user's."""
+"""The events that a child may tell, and what each has to say as text to be one: the child runs code
+of its user's."""
+
+COUNT_MAXIMUM = 1 << 53
+"""No child counts so far; and it is where JSON's numbers are no longer whole."""
+
+LOST_MAXIMUM = 1 << 30
+"""Events that a child may lose at a time: each takes a place in the order."""
 
 
 class Mirror:
@@ -40,7 +48,7 @@ class Mirror:
         self._far_side = far_side
         self._service = run.definition.name
         self.recorded = run.level != "off"
-        """Whether what it says is recorded; the host says otherwise where that changes."""
+        """Whether what it says is recorded; `record` changes it."""
         self._connections: dict[int, Connection] = {}  # by the child's own numbers
         self._drafts: list[Draft] = []
         self._takes: dict[str, Take] = {
@@ -66,10 +74,20 @@ class Mirror:
         else:
             self._event(kind, when, self._connections.get(key or 0), data)
 
+    def record(self, recorded: bool) -> None:
+        """Record what the child says from now on, or not; may be called by any thread.
+
+        Once the journal knows of a connection, it is told the end as well.
+        """
+        self.recorded = recorded
+        if recorded:
+            for connection in list(self._connections.values()):
+                connection.recorded = True
+
     def publish(self) -> None:
-        """Give the events of what was taken their place; at level `off` there are none."""
+        """Give the events of what was taken their place."""
         drafts, self._drafts = self._drafts, []
-        if drafts and self.recorded:
+        if drafts:
             journal = self._run.table.journal
             try:
                 journal.publish(drafts)
@@ -100,6 +118,9 @@ class Mirror:
     ) -> Connection:
         """A connection here for one of the child's; `forked`: the process that serves it alone."""
         run = self._run
+        wire.moment_of(opened_at)
+        if not isinstance(local, str | None):
+            raise TypeError("an address of this end is text")
         connection = Connection(
             run.table,
             run.tally,
@@ -114,7 +135,10 @@ class Mirror:
         connection.opened_at = connection.last_activity = opened_at
         connection.local = local
         connection.peer_credentials = credentials
+        connection.recorded = False
         self._connections[key] = connection
+        if self.recorded:  # asked once `record` finds it: it is missed by neither
+            connection.recorded = True
         run.table.show(connection)
         connection.waits = waits
         opening = opening_of(connection)
@@ -134,13 +158,18 @@ class Mirror:
     def _draft(
         self, when: float, connection: Connection | None, kind: str, data: dict[str, Any]
     ) -> None:
-        number = connection.id if connection is not None else None
-        self._drafts.append(Draft(when, self._service, number, kind, data))
+        if connection is None:
+            if self.recorded:
+                self._drafts.append(Draft(when, self._service, None, kind, data))
+        elif connection.recorded:
+            self._drafts.append(Draft(when, self._service, connection.id, kind, data))
 
     # -- messages -----------------------------------------------------------------------------
 
     def _opened(self, when: float, key: int, data: Any) -> None:
-        credentials = data["peer_credentials"]
+        credentials, pid = data["peer_credentials"], data["pid"]
+        if not (_is_whole(pid) and (credentials is None or _are_whole(credentials, 3))):
+            raise TypeError("connection.opened tells of a process, and who is at the other end")
         connection = self._show(
             key,
             data["opened_at"],
@@ -149,7 +178,7 @@ class Mirror:
             tuple(credentials) if credentials is not None else None,
             waits=data["waiting"] is True,
         )
-        connection.pid = data["pid"]
+        connection.pid = pid
 
     def _served(self, when: float, key: int, data: Any) -> None:
         """One that waited has its thread."""
@@ -165,6 +194,8 @@ class Mirror:
     def _closed(self, when: float, key: int, data: Any) -> None:
         """The child said so, having told of all it counted."""
         connection = self._connections.get(key)
+        if not isinstance(data["reason"], str | None):
+            raise TypeError("connection.closed tells its reason as text")
         if connection is not None:
             if data["reason"] == "killed":  # perhaps with all others, before it was known here
                 connection.wish = connection.wish or self.ending
@@ -172,14 +203,19 @@ class Mirror:
 
     def _counted(self, when: float, key: int, data: Any) -> None:
         connection = self._connections.get(key)
+        if not _are_whole(data, 5):
+            raise TypeError("what was counted is five numbers")
         if connection is not None:
             connection.add_counted(data, when)
 
     def _begun(self, when: float, key: int, data: Any) -> None:
+        thread, pid = data["thread"], data["pid"]
+        if not (isinstance(thread, str | None) and (pid is None or _is_whole(pid))):
+            raise TypeError("what has begun is told of with a thread and a process")
         self.handling += 1
         connection = self._connections.get(key)
         if connection is not None:
-            connection.thread, connection.pid = data["thread"], data["pid"]
+            connection.thread, connection.pid = thread, pid
             connection.handling_since = _monotonic_of(when)
 
     def _finished(self, when: float, key: int, data: Any) -> None:
@@ -200,21 +236,31 @@ class Mirror:
 
     def lose(self, count: int | None, source: str) -> None:
         """Say that so many events were lost here; `None`: those that an abrupt end left untold."""
+        if not (count is None or (_is_whole(count) and 0 < count < LOST_MAXIMUM)):
+            raise TypeError("what was lost is counted, or not known")
         self.publish()
         self._run.table.journal.publish_loss(count, source)
 
     def _event(self, kind: str, when: float, connection: Connection | None, data: Any) -> None:
-        if not all(isinstance(data.get(name), str) for name in _TEXTS.get(kind, ())):
-            raise TypeError(f"{kind} tells {', '.join(_TEXTS[kind])} as text")
+        texts = _TEXTS.get(kind)
+        if texts is None or not isinstance(data, dict):
+            raise TypeError("an event is one of those that a child tells, and has data")
+        if not all(isinstance(data.get(name), str) for name in texts):
+            raise TypeError(f"{kind} tells {', '.join(texts)} as text")
         tally = self._run.tally
         if kind == "connection.data":
             data["data"] = wire.payload(data["data"])
+            _check_detail(data)
         elif kind == "connection.error":
+            if not isinstance(data.get("traceback"), str | None):
+                raise TypeError("connection.error tells its traceback as text, or none")
             if connection is not None:
                 connection.error = data
             with tally.lock:
                 tally.errors += 1
                 tally.stir()
+            if not self.recorded:  # counted alone, as anywhere at level `off`
+                return
         elif kind == "connection.rejected":
             with tally.lock:
                 tally.rejected += 1
@@ -239,7 +285,7 @@ class ForkedMirror(Mirror):
 
     def _lived(self, when: float, key: int, data: Any) -> None:
         moment, opening, events, counted, end = data
-        when = moment / 1e6
+        when = wire.moment_of(moment / 1e6)
         connection = self._connections.get(key)
         if connection is None:
             if opening is None:  # that was lost, and so is what depends on it
@@ -249,12 +295,13 @@ class ForkedMirror(Mirror):
                 return
             connection = self._open(key, opening)
         for moment, what, *details in events:
-            at = moment / 1e6
+            at = wire.moment_of(moment / 1e6)
             if what.__class__ is str:
                 self._event(what, at, connection, *details)
             else:
                 length, digits, *count = details
                 detail = data_detail(what, length, wire.payload(digits), *count)
+                _check_detail(detail)
                 self._draft(at, connection, "connection.data", detail)
         _count_to(connection, counted)
         if end is None:
@@ -288,9 +335,9 @@ class ForkedMirror(Mirror):
     def _open(self, key: int, opening: Any) -> Connection:
         """It is in its handler already."""
         pid, moment, client_address, local, credentials = opening
-        if not isinstance(pid, int):
+        if not _is_whole(pid):
             raise TypeError("an opening tells of its process")
-        opened_at = moment / 1e6
+        opened_at = wire.moment_of(moment / 1e6)
         connection = self._show(
             key,
             opened_at,
@@ -313,6 +360,8 @@ class ForkedMirror(Mirror):
 
 def _count_to(connection: Connection, totals: list[int]) -> None:
     """What was counted in all; it is accounted for when the connection is settled or hidden."""
+    if not _are_whole(totals, 5):
+        raise TypeError("what was counted is five numbers")
     (
         connection.bytes_in,
         connection.bytes_out,
@@ -320,6 +369,29 @@ def _count_to(connection: Connection, totals: list[int]) -> None:
         connection.messages_out,
         connection.unseen,
     ) = totals
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is an integer as a child has them: JSON's `true` is none."""
+    return value.__class__ is int and -COUNT_MAXIMUM < value < COUNT_MAXIMUM
+
+
+def _are_whole(values: Any, count: int) -> bool:
+    return isinstance(values, list) and len(values) == count and all(map(_is_whole, values))
+
+
+def _check_detail(detail: dict[str, Any]) -> None:
+    """`TypeError` where it is not the data of a `connection.data`; its payload is bytes by now."""
+    count = detail.get("count", 1)
+    if not (
+        detail.get("direction") in ("in", "out")
+        and _is_whole(detail.get("length"))
+        and detail["length"] >= 0
+        and isinstance(detail.get("truncated"), bool)
+        and _is_whole(count)
+        and count >= 1
+    ):
+        raise TypeError("connection.data tells direction, length and count of what was seen")
 
 
 def _monotonic_of(when: float) -> float:

@@ -13,6 +13,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -37,6 +38,9 @@ TOGETHER_SECONDS = 0.025
 """What forked children say within this time is taken together: a wake-up for each would cost more
 than all else that the panel does for it. The first after a pause does not wait, and nobody does
 once it is being stopped."""
+
+ORDER_SECONDS = 1
+"""How long an order waits for a child that reads none; whoever gives it may hold locks."""
 
 QUIT_SECONDS = 1.0
 """How long a child has for its last words."""
@@ -87,6 +91,8 @@ class ProcessHost:
         self._hurry = threading.Event()
         self._stopping = False
         self._ended_told = False
+        self._levelling = threading.Lock()  # guards _untold_level, and the order of orders for it
+        self._untold_level: tuple[str, int] | None = None
         self.requests_handled = 0
 
     @property
@@ -129,10 +135,13 @@ class ProcessHost:
             raise
 
     def set_level(self, level: str, prefix: int, *, each: bool = False) -> None:
-        self._mirror.recorded = level != "off"
-        self.order("level", level, _prefix(prefix))
+        self._mirror.record(level != "off")
+        wanted = (level, _prefix(prefix))
+        with self._levelling:
+            self._untold_level = None if self.order("level", *wanted) else wanted
 
     def recount(self) -> bool:
+        self._tell_level_again()
         return False  # the child does, and tells
 
     def stop_accepting(self) -> None:
@@ -172,27 +181,42 @@ class ProcessHost:
 
     # -- the wire -----------------------------------------------------------------------------
 
-    def order(self, name: str, *details: Any) -> None:
-        """Tell the child to do something; nothing where it is gone."""
-        if self._end is not None:
-            with contextlib.suppress(OSError):
-                self._end.send(wire.pack_order(name, *details), socket.MSG_NOSIGNAL)
+    def order(self, name: str, *details: Any) -> bool:
+        """Tell the child to do something; nothing where it is gone, or reads no orders.
+
+        Blocks for `ORDER_SECONDS` at most; whether the child has it before it.
+        """
+        return self._send(socket.MSG_NOSIGNAL, name, *details)
 
     def _post(self, name: str, *details: Any) -> bool:
         """Tell the child to do something, if it takes that at once."""
+        return self._send(socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT, name, *details)
+
+    def _send(self, flags: int, name: str, *details: Any) -> bool:
+        if self._end is None:
+            return False
         try:
-            assert self._end is not None
-            self._end.send(
-                wire.pack_order(name, *details), socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
-            )
+            self._end.send(wire.pack_order(name, *details), flags)
         except OSError:
             return False
         return True
+
+    def _tell_level_again(self) -> None:
+        """Where the child took no orders when its level was changed: try again, without waiting."""
+        if self._untold_level is None or not self._levelling.acquire(blocking=False):
+            return
+        try:
+            if self._untold_level is not None and self._post("level", *self._untold_level):
+                self._untold_level = None
+        finally:
+            self._levelling.release()
 
     def _spawn(self) -> None:
         """Start the child, on the other end of the wire."""
         ours, theirs = wire.pair()
         self._end = self._held.enter_context(ours)
+        # Sending alone gives up by this, socket(7); a timeout of Python's would be for both.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", ORDER_SECONDS, 0))
         with theirs:
             self._output, output_end = os.pipe2(os.O_CLOEXEC)
             self._held.callback(os.close, self._output)
@@ -295,6 +319,7 @@ class ProcessHost:
                 break
             self._take_packet(packet)
         self._mirror.publish()
+        self._tell_level_again()
         return alive
 
     def _take_packet(self, packet: bytes) -> None:

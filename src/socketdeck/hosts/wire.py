@@ -34,6 +34,9 @@ ORDER_BYTES = 1 << 20
 
 BUFFER_BYTES = 4 << 20
 
+LATEST = 1e11
+"""Seconds since the epoch: times from there on are none that can be shown, let alone kept."""
+
 SAID_ALL = 93
 """How a forked child leaves that told its own end, unlike one whose handler called `os._exit`."""
 
@@ -97,11 +100,21 @@ def decode(packet: bytes) -> list[Any]:
 def parts_of(message: Any) -> tuple[str, float, int | None, Any]:
     """Kind, time, connection and data; `TypeError` or `ValueError` where it is no message."""
     kind, when, key, data = message
-    if not (isinstance(kind, str) and isinstance(when, int | float)):
-        raise TypeError("a message has a kind and a time")
+    if not isinstance(kind, str):
+        raise TypeError("a message has a kind")
+    when = moment_of(when)
     if not (isinstance(key, int | None) and isinstance(data, dict | list | None)):
         raise TypeError("a message is of a connection or of none, and has data or none")
     return kind, when, key, data
+
+
+def moment_of(when: Any) -> float:
+    """A time in seconds since the epoch; `TypeError` or `ValueError` where it is none."""
+    if isinstance(when, bool) or not isinstance(when, int | float):
+        raise TypeError("a time is a number")
+    if not 0 <= when < LATEST:  # neither is NaN
+        raise ValueError("a time is in seconds since the epoch, or near enough")
+    return when
 
 
 def payload(digits: str | None) -> bytes | None:

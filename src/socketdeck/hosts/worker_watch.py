@@ -117,6 +117,7 @@ class WorkerWatch(Watch):
     """Also tells the panel which thread or child handles what."""
 
     journal: WireJournal
+    tells_all = True
 
     def begin(self, connection: Connection | None) -> None:
         super().begin(connection)

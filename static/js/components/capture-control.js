@@ -14,9 +14,9 @@ import { duration } from "../lib/format.js";
 
 /** What level `auto` comes to, by why. @type {Record<string, string>} */
 const BECAUSE = {
-  quiet: "auto: all recorded",
-  "looked at": "auto: all recorded while you look",
-  hot: "auto: counting only",
+  quiet: "auto: all",
+  "looked at": "auto: all, as you look",
+  hot: "auto: counts only",
 };
 
 /** @param {{service: Service, put: (service: Service) => void}} props */

@@ -103,7 +103,8 @@ export function Tail({
     if (tail.paused || !settling.current) view.onScroll();
     const below = list.scrollHeight - list.scrollTop - list.clientHeight;
     if (below < NEAR) tail.atBottom?.();
-    if (!settling.current) heldByPick.current = false;
+    // A list that the picked one leaves less room for scrolls as well: only who reads on stays.
+    if (!settling.current && below > list.clientHeight) heldByPick.current = false;
     if (below < ROW && !picked) tail.resume("scroll");
     else if (!settling.current) tail.pause("scroll");
     if (list.scrollTop < NEAR && !settling.current) tail.atTop?.();

@@ -214,6 +214,47 @@ def test_a_machine_that_slept_leaves_a_gap_and_no_restart(deck: Any) -> None:
     assert values(columns, "open")[22] == 2
 
 
+def test_what_was_before_a_sleep_is_counted_once(deck: Any) -> None:
+    deck.did(bytes_in=600)
+    deck.turn()
+    deck.sampler.write()
+    deck.did(bytes_in=60)
+    deck.turn()
+    deck.sleep(20)
+    deck.did(bytes_in=6)
+    deck.turn()
+    deck.sampler.write()
+    with deck.store._database.reading.connect() as kept:
+        runs = kept.execute(text("SELECT run FROM series_blocks WHERE step = 60")).scalars().all()
+    assert sorted(runs) == [1, 2]
+    deck.turn(60)
+    seen = deck.series("24h")
+    assert sum(values(seen, "bytes_in").values()) == pytest.approx(666 / 60)
+
+
+@pytest.mark.parametrize("call", ["write", "begin_run"])
+def test_a_jump_waits_for_the_database(
+    deck: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise StoreError("the disk is full")
+
+    deck.did(bytes_in=10)
+    deck.turn()
+    deck.sleep(20)
+    with monkeypatch.context() as broken:
+        broken.setattr(deck.store.series, call, fail)
+        deck.did(bytes_in=5)
+        deck.turn()
+        assert rows(deck, "panel_runs") == 1
+        assert caplog.records[0].levelname == "ERROR"
+    deck.turn()
+    assert rows(deck, "panel_runs") == 2
+    seen = deck.series()
+    assert values(seen, "bytes_in") == {0: 10, 22: 5}
+    assert not any(1 < at < 21 for at in known(seen))
+
+
 def test_what_is_old_is_removed(deck: Any) -> None:
     for minute in range(60):
         deck.did("echo", 0.01, bytes_in=minute)
@@ -241,8 +282,8 @@ def test_a_deleted_service_leaves_nothing_to_its_namesake(deck: Any) -> None:
     deck.did(bytes_in=20)
     deck.turn()
     deck.supervisor.remove("echo")
-    deck.sampler.forget(service)
-    deck.store.definitions.delete("echo")
+    with deck.sampler.forgetting(service):
+        deck.store.definitions.delete("echo")
     deck.turn()
     deck.sampler.write()
     assert rows(deck) == 0
@@ -253,6 +294,18 @@ def test_a_deleted_service_leaves_nothing_to_its_namesake(deck: Any) -> None:
     deck.did(bytes_in=3)
     deck.turn()
     assert values(deck.series(), "bytes_in") == {3: 3}
+
+
+def test_a_service_that_could_not_be_deleted_has_its_series(deck: Any) -> None:
+    service = deck.service("echo")
+    deck.did(bytes_in=10)
+    deck.turn()
+    with pytest.raises(StoreError), deck.sampler.forgetting(service):
+        raise StoreError("the disk is full")
+    deck.did(bytes_in=20)
+    deck.turn()
+    assert deck.series().since == NOON
+    assert values(deck.series(), "bytes_in") == {0: 10, 1: 20}
 
 
 def test_what_cannot_be_written_waits(

@@ -233,6 +233,23 @@ def test_a_fault_of_its_own_is_told(
     assert "nothing is recorded any more" in caplog.text
 
 
+def test_what_cannot_be_made_of_an_event_is_told_once_and_done_without(
+    panel: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2):
+        panel.open(number)
+        told = {"direction": "in", "length": 1, "data": b"a", "truncated": False, "count": "many"}
+        panel.emit("connection.data", connection=number, **told)
+        panel.emit("connection.error", connection=number, type="E", message=str(number))
+        panel.journal.emit("connection.closed", "echo", None)
+        panel.flush()
+    panel.connect(3)
+    panel.flush()
+    assert panel.history.status().failing is None
+    assert panel.history.connection(3) is not None
+    assert caplog.text.count("not all can be made of the events that came") == 1
+
+
 def test_a_panel_ends_though_its_disk_is_full(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     FailingDisk(monkeypatch)
     panel.emit()
