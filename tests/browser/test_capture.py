@@ -10,8 +10,8 @@ from tests.panels import Rest, connected
 
 
 def test_the_level_is_changed_on_a_live_connection(tab: Tab, client: Rest, serve: Serve) -> None:
-    address = serve("watched", "echo")
-    tab.open("/services/watched")
+    address = serve("captured", "echo")
+    tab.open("/services/captured")
     with connected(address) as peer:
         peer.sendall(b"seen")
         assert peer.recv(64) == b"seen"
@@ -21,9 +21,9 @@ def test_the_level_is_changed_on_a_live_connection(tab: Tab, client: Rest, serve
             tab.page.get_by_role("button", name="Capture").click()
             choices = tab.page.get_by_role("radiogroup", name="Level of capture")
             choices.get_by_text(text).click()
-            expect(tab.toast(f"watched is watched at level {level} from now on")).to_be_visible()
+            expect(tab.toast(f"captured is watched at level {level} from now on")).to_be_visible()
             expect(choices).to_have_count(0)
-            service = client.service("watched")
+            service = client.service("captured")
             assert service["capture"]["level"] == service["status"]["capture"]["level"] == level
             assert service["status"]["pending_changes"] == []
             peer.sendall(b"said at " + level.encode())

@@ -87,8 +87,8 @@ def test_start_greet_and_watch_on_its_own_port(fresh_panel: ServedPanel, new_tab
 
 @pytest.mark.skipif(not has_netcat, reason="nc is not on this machine")
 def test_what_is_typed_is_seen_as_it_is_typed(panel: ServedPanel, serve: Serve, tab: Tab) -> None:
-    address = serve("typed", "echo")
-    tab.open("/services/typed")
+    address = serve("typed-by-hand", "echo")
+    tab.open("/services/typed-by-hand")
     with tab.without_a_reload(), typing_netcat(address) as nc:
         assert nc.stdin is not None
         assert nc.stdout is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Position, expect
+from playwright.sync_api import Locator, Position, TimeoutError, expect
 
 from tests.browser.clients import ask
 from tests.browser.conftest import NewTab, Serve
@@ -30,6 +30,9 @@ class Telling(StreamRequestHandler):
                 raise ValueError("as it was told")
             self.wfile.write(b"%d\\n" % os.getpid())
 """
+
+
+TIP_MS = 500
 
 
 class Lanes:
@@ -58,9 +61,18 @@ class Lanes:
         return found
 
     def point_at(self, bar: dict[str, Any]) -> None:
-        """Have the pointer on a bar."""
-        place: Position = {"x": (bar["x"] + bar["right"]) / 2, "y": bar["y"] + bar["height"] / 2}
-        self.canvas.hover(position=place, force=True)  # it is never still
+        """Have the pointer on a bar, wherever it is by then: the picture is never still."""
+        tip = self.page.locator(".lane-tip")
+        while True:
+            (now,) = self.ask(f"stage.drawn().filter((one) => one.id === {bar['id']})")
+            place: Position = {
+                "x": (now["x"] + now["right"]) / 2,
+                "y": now["y"] + now["height"] / 2,
+            }
+            self.canvas.hover(position=place, force=True)
+            with contextlib.suppress(TimeoutError):
+                tip.wait_for(timeout=TIP_MS)
+                return
 
 
 @pytest.fixture

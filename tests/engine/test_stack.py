@@ -141,8 +141,9 @@ def test_a_line_is_told_only_of_a_file_that_is_as_it_was_loaded(
         with Client(service.address) as client:
             assert client.ask("hello") == "done"
             connection = deck.connection(events.opened(client))
-            before = until(connection, lambda found: bool(found.frames)).frames[0]
-            assert before.code == "while line := self.listen():"
+            reads = "while line := self.listen():"
+            found = until(connection, lambda seen: [one.code for one in seen.frames][:1] == [reads])
+            before = found.frames[0]
             later = time.time() + 60
             os.utime(own_folder / "standing.py", (later, later))
             after = connection.stack().frames[0]
