@@ -41,8 +41,8 @@ LIST_BYTES_A_SECOND = 1 << 20
 CATCH_UP_EVENTS = 2_000
 """A client that missed more is told of a gap: a page shows a few thousand events."""
 
-TURN_SECONDS = 0.02
-TURN_SECONDS_A_CLIENT = 1e-4
+TURN_SECONDS = 0.04
+TURN_SECONDS_A_CLIENT = 2e-4
 """Between two turns: two hundred acknowledge ten frames a second each, and not at the same time."""
 
 CATCHING_UP_AT_ONCE = 4
